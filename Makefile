@@ -1,0 +1,64 @@
+# `make run` ranks predictors on the bundled search space; `make test` tests.
+# SIMD kernels need Go's experiment of that name (Go 1.26, amd64); without it
+# (make GOEXPERIMENT= …) and on other machines everything runs on portable
+# kernels, slower.
+export GOEXPERIMENT ?= simd
+
+GO       ?= go
+BIN      := bin/hypernas
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+VULN     := golang.org/x/vuln/cmd/govulncheck@v1.6.0
+FUZZTIME ?= 20s
+# The race detector needs a C compiler.
+RACE     := $(if $(shell command -v gcc || command -v clang || command -v cc),-race)
+
+.PHONY: help build run test test-long lint generate fuzz bench cross check tables vuln clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/hypernas
+	$(GO) build -trimpath -o $(BIN) ./cmd/hypernas
+
+run: build ## rank the built-in predictors on the bundled search space and print the table
+	$(BIN) run --plan plans/quick.yaml
+
+test: ## run the tests with the race detector, in random order
+	$(GO) test $(RACE) -shuffle=on ./...
+
+test-long: ## run what the race detector distorts: retraining stored cells, bit-exact kernels
+	$(GO) test -tags=long ./...
+
+lint: ## run golangci-lint, pinned
+	$(GO) vet ./...
+	GOEXPERIMENT= $(GO) run $(LINT) run ./...
+
+generate: ## regenerate the protocol's code (needs protoc)
+	$(GO) generate ./plugins/...
+
+fuzz: ## run every fuzz target for FUZZTIME
+	@$(GO) list -f '{{$$d := .ImportPath}}{{range .TestGoFiles}}{{$$d}} {{$$.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$$d}} {{$$.Dir}}/{{.}}{{"\n"}}{{end}}' ./... | \
+	while read -r pkg file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file" | while read -r target; do \
+			echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+		done || exit 1; \
+	done
+
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+cross: ## build for the other platforms
+	GOEXPERIMENT= GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/hypernas
+	GOEXPERIMENT= GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/hypernas
+	GOEXPERIMENT= GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/hypernas
+
+check: lint cross test test-long ## what CI runs
+
+tables: ## render the README's table again from the committed records
+	$(BIN) table docs/quick --format markdown
+
+vuln: ## look for known vulnerabilities (needs the network)
+	$(GO) run $(VULN) ./...
+
+clean: ## remove what was built
+	rm -rf bin
