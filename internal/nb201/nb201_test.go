@@ -1,0 +1,181 @@
+package nb201_test
+
+import (
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hypernas/hypernas/internal/dag"
+	"github.com/hypernas/hypernas/internal/nb201"
+)
+
+func TestOrder(t *testing.T) {
+	order := nb201.NewOrder()
+	// Rows of NATS-Bench's topology space. 6111, 9930 and 857 are the best on
+	// CIFAR-10, CIFAR-100 and ImageNet16-120.
+	for index, want := range map[int]string{
+		0:     "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|",
+		1:     "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|",
+		857:   "|nor_conv_1x1~0|+|nor_conv_1x1~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
+		6111:  "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|",
+		9930:  "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_3x3~2|",
+		15624: "|nor_conv_1x1~0|+|none~0|nor_conv_1x1~1|+|none~0|nor_conv_1x1~1|nor_conv_1x1~2|",
+	} {
+		if got := order.Cell(index).String(); got != want {
+			t.Errorf("cell %d = %s, want %s", index, got, want)
+		}
+	}
+	for index := range nb201.NumCells {
+		cell := order.Cell(index)
+		if got := order.Index(cell); got != index {
+			t.Fatalf("index of cell %d = %d", index, got)
+		}
+		parsed, err := nb201.Parse(cell.String())
+		if err != nil || parsed != cell {
+			t.Fatalf("Parse(%s) = %v, %v", cell, parsed, err)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	good := nb201.Cell{}.String()
+	for _, s := range []string{
+		"", "|", good[1:], good[:len(good)-1], good + "|", "|" + good,
+		strings.Replace(good, "none~1", "none~2", 1),
+		strings.Replace(good, "none~0", "conv~0", 1),
+		strings.Replace(good, "|+|", "|", 1),
+	} {
+		if cell, err := nb201.Parse(s); err == nil {
+			t.Errorf("Parse(%q) = %v, want an error", s, cell)
+		}
+	}
+}
+
+// TestMirror compares every row with NATS-Bench's own table, which is not part
+// of this repository: set NATS_BENCH_CSV to a nats_bench.csv of
+// github.com/v-tao/nats-bench-landscape.
+func TestMirror(t *testing.T) {
+	rows := readNATSBench(t)
+	order := nb201.NewOrder()
+	for index, row := range rows {
+		if got := order.Cell(index).String(); got != row.arch {
+			t.Fatalf("cell %d = %s, want %s", index, got, row.arch)
+		}
+		if got := uniqueString(order.Cell(index)); got != row.unique {
+			t.Fatalf("unique string of cell %d = %s, want %s", index, got, row.unique)
+		}
+	}
+}
+
+type natsRow struct{ arch, unique string }
+
+func readNATSBench(t *testing.T) []natsRow {
+	t.Helper()
+	path := os.Getenv("NATS_BENCH_CSV")
+	if path == "" {
+		t.Skip("NATS_BENCH_CSV is not set")
+	}
+	f, err := os.Open(filepath.Clean(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	records, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arch := slices.Index(records[0], "ArchitectureString")
+	unique := slices.Index(records[0], "UniqueString")
+	rows := make([]natsRow, 0, nb201.NumCells)
+	for _, record := range records[1:] {
+		rows = append(rows, natsRow{record[arch], record[unique]})
+	}
+	if len(rows) != nb201.NumCells {
+		t.Fatalf("%s has %d rows, want %d", path, len(rows), nb201.NumCells)
+	}
+	return rows
+}
+
+// uniqueString is to_unique_str(True) of NATS-Bench (class CellStructure): a
+// vertex is the sorted sum of its operations, each written around the vertex
+// that it reads. A skip is that vertex itself. A none, or what reads a vertex
+// that is one none alone, is a #, which stays in the sum.
+func uniqueString(c nb201.Cell) string {
+	var terms [4][]string
+	vertices := [4]string{"0"}
+	for i, edge := range nb201.Edges() {
+		from := vertices[edge.From]
+		term := "(" + from + ")@" + c[i].String()
+		switch {
+		case c[i] == nb201.None || from == "#":
+			term = "#"
+		case c[i] == nb201.Skip:
+			term = from
+		}
+		terms[edge.To] = append(terms[edge.To], term)
+		slices.Sort(terms[edge.To])
+		vertices[edge.To] = strings.Join(terms[edge.To], "+")
+	}
+	return vertices[3]
+}
+
+// TestFourNumbers counts NAS-Bench-201's cells by each notion of sameness that
+// the literature and this repository use.
+func TestFourNumbers(t *testing.T) {
+	order := nb201.NewOrder()
+	pruned := map[nb201.Cell]bool{}
+	isomorphic := map[string]bool{}
+	unique := map[string]bool{}
+	identities := map[dag.Identity]bool{}
+	all := nb201.Identities()
+	for index := range nb201.NumCells {
+		cell := order.Cell(index)
+		pruned[cell.Prune()] = true
+		form, err := dag.Canonical(dag.Prune(cell.Graph()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		isomorphic[string(form)] = true
+		unique[uniqueString(cell)] = true
+		identities[all[index]] = true
+	}
+	for _, count := range []struct {
+		name      string
+		got, want int
+	}{
+		{"pruned", len(pruned), 9445},
+		{"pruned, up to isomorphism", len(isomorphic), 8765},
+		{"unique strings", len(unique), 6466},
+		{"identities", len(identities), 5260},
+	} {
+		if count.got != count.want {
+			t.Errorf("%s: %d cells, want %d", count.name, count.got, count.want)
+		}
+	}
+}
+
+func TestRepresentatives(t *testing.T) {
+	identities := nb201.Identities()
+	representatives := nb201.Representatives()
+	if got := len(representatives); got != nb201.NumIdentities {
+		t.Fatalf("%d representatives, want %d", got, nb201.NumIdentities)
+	}
+	if !slices.IsSorted(representatives) {
+		t.Error("representatives are not ascending")
+	}
+	for _, index := range representatives {
+		if first := slices.Index(identities, identities[index]); first != index {
+			t.Errorf("representative %d, but cell %d is the same", index, first)
+		}
+	}
+}
+
+func BenchmarkIdentities(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		nb201.Identities()
+	}
+}
