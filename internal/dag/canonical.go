@@ -473,7 +473,9 @@ func (o *orbits) update(c *canonizer, d int) {
 			continue
 		}
 		for v, u := range image {
-			o.parent[o.find(int32(v))] = o.find(u)
+			if u != int32(v) {
+				o.parent[o.find(int32(v))] = o.find(u)
+			}
 		}
 	}
 }

@@ -166,9 +166,15 @@ func TestRepresentatives(t *testing.T) {
 	if !slices.IsSorted(representatives) {
 		t.Error("representatives are not ascending")
 	}
+	first := map[dag.Identity]int{}
+	for index, id := range identities {
+		if _, ok := first[id]; !ok {
+			first[id] = index
+		}
+	}
 	for _, index := range representatives {
-		if first := slices.Index(identities, identities[index]); first != index {
-			t.Errorf("representative %d, but cell %d is the same", index, first)
+		if got := first[identities[index]]; got != index {
+			t.Errorf("representative %d, but cell %d is the same", index, got)
 		}
 	}
 }
@@ -177,5 +183,74 @@ func BenchmarkIdentities(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		nb201.Identities()
+	}
+}
+
+// expression writes what a cell computes as a term, with the convolutions
+// numbered by names, of which all permutations are tried: the least term
+// stands for the family. It is an independent, slow definition of identity.
+func expression(c nb201.Cell) string {
+	c = c.Prune()
+	var convs []int
+	for i, op := range c {
+		if op == nb201.Conv1x1 || op == nb201.Conv3x3 {
+			convs = append(convs, i)
+		}
+	}
+	names := make([]int, len(convs))
+	for i := range names {
+		names[i] = i
+	}
+	least := ""
+	var permute func(k int)
+	permute = func(k int) {
+		if k < len(names) {
+			for i := k; i < len(names); i++ {
+				names[k], names[i] = names[i], names[k]
+				permute(k + 1)
+				names[k], names[i] = names[i], names[k]
+			}
+			return
+		}
+		// The terms that each vertex sums.
+		vertices := [4][]string{{"in"}}
+		for i, edge := range nb201.Edges() {
+			sum := "(" + strings.Join(vertices[edge.From], "+") + ")"
+			switch c[i] {
+			case nb201.None:
+			case nb201.Skip:
+				vertices[edge.To] = append(vertices[edge.To], vertices[edge.From]...)
+			case nb201.AvgPool3x3:
+				vertices[edge.To] = append(vertices[edge.To], "pool"+sum)
+			case nb201.Conv1x1, nb201.Conv3x3:
+				name := names[slices.Index(convs, i)]
+				vertices[edge.To] = append(vertices[edge.To], c[i].String()+string(rune('a'+name))+sum)
+			}
+			slices.Sort(vertices[edge.To])
+		}
+		if term := strings.Join(vertices[3], "+"); least == "" || term < least {
+			least = term
+		}
+	}
+	permute(0)
+	return least
+}
+
+// TestIdentityIsThatOfTheExpression compares the identities of all cells with
+// their expressions.
+func TestIdentityIsThatOfTheExpression(t *testing.T) {
+	order := nb201.NewOrder()
+	byIdentity := map[dag.Identity]string{}
+	byExpression := map[string]dag.Identity{}
+	for index, id := range nb201.Identities() {
+		cell := order.Cell(index)
+		term := expression(cell)
+		if other, ok := byIdentity[id]; ok && other != term {
+			t.Fatalf("%s: one identity for %s and %s", cell, term, other)
+		}
+		if other, ok := byExpression[term]; ok && other != id {
+			t.Fatalf("%s: two identities of %s", cell, term)
+		}
+		byIdentity[id], byExpression[term] = term, id
 	}
 }
