@@ -1,0 +1,194 @@
+//go:build goexperiment.simd && amd64
+
+package kern
+
+import (
+	"simd/archsimd"
+	"unsafe"
+)
+
+// vectorConvTo convolves one block of padded images: dst [out, h, w, 16], src
+// [in, h+k-1, w+k-1, 16]. It walks over tiles of two channels by four pixels;
+// every result is one chain of fused multiply-adds over input channels and
+// taps, whatever its tile.
+func vectorConvTo(dst, src, weights []float32, f filter) {
+	d, s, w := pointer(dst), pointer(src), pointer(weights)
+	plane := f.in.plane() * float32Bytes
+	for o := 0; o < f.out; o += 2 {
+		two := o+1 < f.out
+		for y := range f.in.h {
+			x := 0
+			for ; two && x+4 <= f.in.w; x += 4 {
+				at := o*plane + (y*f.in.w+x)*vectorBytes
+				convTile2x4(unsafe.Add(d, at), s, w, f, o, y, x)
+			}
+			for ; x < f.in.w; x++ {
+				at := o*plane + (y*f.in.w+x)*vectorBytes
+				store(convPixel(s, w, f, o, y, x), d, at)
+				if two {
+					store(convPixel(s, w, f, o+1, y, x), d, at+plane)
+				}
+			}
+		}
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+func convTile2x4(d, s, weights unsafe.Pointer, f filter, o, y, x int) {
+	var a0, a1, a2, a3, b0, b1, b2, b3 vector
+	line := (f.in.w + f.k - 1) * vectorBytes
+	next := f.in.c * f.k * f.k * float32Bytes
+	w := o * next
+	for i := range f.in.c {
+		row := (i*(f.in.h+f.k-1)+y)*line + x*vectorBytes
+		for range f.k {
+			p := row
+			for range f.k {
+				x0, x1, x2, x3 := load(s, p), load(s, p+vectorBytes), load(s, p+2*vectorBytes), load(s, p+3*vectorBytes)
+				v := spread(weights, w)
+				a0, a1, a2, a3 = v.MulAdd(x0, a0), v.MulAdd(x1, a1), v.MulAdd(x2, a2), v.MulAdd(x3, a3)
+				v = spread(weights, w+next)
+				b0, b1, b2, b3 = v.MulAdd(x0, b0), v.MulAdd(x1, b1), v.MulAdd(x2, b2), v.MulAdd(x3, b3)
+				p, w = p+vectorBytes, w+float32Bytes
+			}
+			row += line
+		}
+	}
+	plane := f.in.plane() * float32Bytes
+	store(a0, d, 0)
+	store(a1, d, vectorBytes)
+	store(a2, d, 2*vectorBytes)
+	store(a3, d, 3*vectorBytes)
+	store(b0, d, plane)
+	store(b1, d, plane+vectorBytes)
+	store(b2, d, plane+2*vectorBytes)
+	store(b3, d, plane+3*vectorBytes)
+}
+
+func convPixel(s, weights unsafe.Pointer, f filter, o, y, x int) vector {
+	var a vector
+	w := o * f.in.c * f.k * f.k * float32Bytes
+	for i := range f.in.c {
+		for ky := range f.k {
+			p := ((i*(f.in.h+f.k-1)+y+ky)*(f.in.w+f.k-1) + x) * vectorBytes
+			for range f.k {
+				a = spread(weights, w).MulAdd(load(s, p), a)
+				p, w = p+vectorBytes, w+float32Bytes
+			}
+		}
+	}
+	return a
+}
+
+// vectorFilterGradTo sums over blocks, rows and columns in that order, lane by
+// lane, and over the lanes last.
+func vectorFilterGradTo(dst, padded, gout []float32, f filter) {
+	s, g := pointer(padded), pointer(gout)
+	taps := f.k * f.k
+	for o := 0; o < f.out; o += 2 {
+		second := min(o+1, f.out-1)
+		for i := range f.in.c {
+			d0, d1 := dst[(o*f.in.c+i)*taps:][:taps], dst[(second*f.in.c+i)*taps:][:taps]
+			for ky := range f.k {
+				kx := 0
+				for ; kx+3 <= f.k; kx += 3 {
+					filterGradTile(d0[ky*f.k+kx:], d1[ky*f.k+kx:], s, g, f, o, second, i, ky, kx)
+				}
+				for ; kx < f.k; kx++ {
+					d0[ky*f.k+kx], d1[ky*f.k+kx] = filterGradTap(s, g, f, o, second, i, ky, kx)
+				}
+			}
+		}
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+// filterGradTile computes the gradients of three neighboring taps of output
+// channels o and q.
+func filterGradTile(d0, d1 []float32, s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) {
+	var a0, a1, a2, b0, b1, b2 vector
+	in := f.padded()
+	for b := range f.in.g {
+		for y := range f.in.h {
+			p := (((b*in.c+i)*in.h+y+ky)*in.w + kx) * vectorBytes
+			r0, r1 := ((b*f.out+o)*f.in.h+y)*f.in.w*vectorBytes, ((b*f.out+q)*f.in.h+y)*f.in.w*vectorBytes
+			for range f.in.w {
+				x0, x1, x2 := load(s, p), load(s, p+vectorBytes), load(s, p+2*vectorBytes)
+				v := load(g, r0)
+				a0, a1, a2 = v.MulAdd(x0, a0), v.MulAdd(x1, a1), v.MulAdd(x2, a2)
+				v = load(g, r1)
+				b0, b1, b2 = v.MulAdd(x0, b0), v.MulAdd(x1, b1), v.MulAdd(x2, b2)
+				p, r0, r1 = p+vectorBytes, r0+vectorBytes, r1+vectorBytes
+			}
+		}
+	}
+	d0[0], d0[1], d0[2] = sum(a0), sum(a1), sum(a2)
+	d1[0], d1[1], d1[2] = sum(b0), sum(b1), sum(b2)
+}
+
+func filterGradTap(s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) (float32, float32) {
+	var a, c vector
+	in := f.padded()
+	for b := range f.in.g {
+		for y := range f.in.h {
+			p := (((b*in.c+i)*in.h+y+ky)*in.w + kx) * vectorBytes
+			r0, r1 := ((b*f.out+o)*f.in.h+y)*f.in.w*vectorBytes, ((b*f.out+q)*f.in.h+y)*f.in.w*vectorBytes
+			for range f.in.w {
+				x := load(s, p)
+				a, c = load(g, r0).MulAdd(x, a), load(g, r1).MulAdd(x, c)
+				p, r0, r1 = p+vectorBytes, r0+vectorBytes, r1+vectorBytes
+			}
+		}
+	}
+	return sum(a), sum(c)
+}
+
+func vectorStandardizeMapsTo(dst, scale, src []float32, m maps, eps float32) {
+	d, p := pointer(dst[:m.size()]), pointer(src[:m.size()])
+	n, count := m.plane()*float32Bytes, float32(m.g*m.plane())
+	for c := range m.c {
+		var s, v vector
+		for g := range m.g {
+			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
+				s = s.Add(load(p, o))
+			}
+		}
+		mean := archsimd.BroadcastFloat32x16(sum(s) / count)
+		for g := range m.g {
+			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
+				x := load(p, o).Sub(mean)
+				v = x.MulAdd(x, v)
+			}
+		}
+		scale[c] = 1 / sqrt(sum(v)/count+eps)
+		f := archsimd.BroadcastFloat32x16(scale[c])
+		for g := range m.g {
+			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
+				store(load(p, o).Sub(mean).Mul(f), d, o)
+			}
+		}
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+func vectorStandardizeMapsGradTo(dst, gout, hat, scale []float32, m maps) {
+	d, p, q := pointer(dst[:m.size()]), pointer(gout[:m.size()]), pointer(hat[:m.size()])
+	n, count := m.plane()*float32Bytes, float32(m.g*m.plane())
+	for c := range m.c {
+		var s, t vector
+		for g := range m.g {
+			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
+				x := load(p, o)
+				s, t = s.Add(x), x.MulAdd(load(q, o), t)
+			}
+		}
+		mean, dot := archsimd.BroadcastFloat32x16(sum(s)/count), archsimd.BroadcastFloat32x16(sum(t)/count)
+		f := archsimd.BroadcastFloat32x16(scale[c])
+		for g := range m.g {
+			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
+				store(load(p, o).Sub(mean).Sub(load(q, o).Mul(dot)).Mul(f), d, o)
+			}
+		}
+	}
+	archsimd.ClearAVXUpperBits()
+}

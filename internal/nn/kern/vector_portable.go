@@ -1,0 +1,32 @@
+//go:build !(goexperiment.simd && amd64)
+
+package kern
+
+// vectors reports whether the AVX-512 path is in use.
+func vectors() bool { return false }
+
+func vectorMulTo(_, _, _ []float32, _, _, _, _, _ int, _ bool) {
+	panic("kern: no vector path in this build")
+}
+
+func vectorAddTo(_, _ []float32)                { panic("kern: no vector path in this build") }
+func vectorMulElementsTo(_, _, _ []float32)     { panic("kern: no vector path in this build") }
+func vectorReLUTo(_, _ []float32)               { panic("kern: no vector path in this build") }
+func vectorHalfReLUsTo(_, _, _ []float32)       { panic("kern: no vector path in this build") }
+func vectorGateTo(_, _, _ []float32, _ float32) { panic("kern: no vector path in this build") }
+func vectorStandardizeTo(_, _ []float32, _ float32) float32 {
+	panic("kern: no vector path in this build")
+}
+func vectorStandardizeGradTo(_, _, _ []float32, _ float32) {
+	panic("kern: no vector path in this build")
+}
+func vectorAdamTo(_, _, _, _ []float32, _ AdamStep) { panic("kern: no vector path in this build") }
+
+func vectorConvTo(_, _, _ []float32, _ filter)       { panic("kern: no vector path in this build") }
+func vectorFilterGradTo(_, _, _ []float32, _ filter) { panic("kern: no vector path in this build") }
+func vectorStandardizeMapsTo(_, _, _ []float32, _ maps, _ float32) {
+	panic("kern: no vector path in this build")
+}
+func vectorStandardizeMapsGradTo(_, _, _, _ []float32, _ maps) {
+	panic("kern: no vector path in this build")
+}
