@@ -1,0 +1,86 @@
+package results
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Names of the files in a run's folder.
+const (
+	recordsName     = "records.jsonl"
+	predictionsName = "predictions"
+	manifestName    = "manifest.json"
+	lockName        = "run.lock"
+	temporary       = ".tmp" // ends the name of a file that is being written
+)
+
+var (
+	// ErrFolder is wrapped by errors of a folder that cannot hold a run: it
+	// can't be written, or it holds other things.
+	ErrFolder = errors.New("unusable output folder")
+	// ErrHeld is wrapped by errors of a folder that another run writes to.
+	ErrHeld = errors.New("in use by another run")
+)
+
+// replaceFile writes a file such that it is found whole, new or old, whatever
+// happens meanwhile.
+func replaceFile(path string, data []byte) (err error) {
+	f, err := os.Create(path + temporary)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// removeTemporary removes what a killed run had begun to write.
+func removeTemporary(dir string) error {
+	for _, pattern := range []string{
+		filepath.Join(dir, predictionsName, "*.npy"+temporary),
+		filepath.Join(dir, manifestName+temporary),
+	} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if err := os.Remove(name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkFolder returns an error wrapping ErrFolder if dir exists and is
+// neither empty nor a run's folder.
+func checkFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrFolder, err)
+	}
+	for _, e := range entries {
+		switch e.Name() {
+		case recordsName, manifestName, lockName:
+			return nil
+		}
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("%w: %s is not empty and holds no run; name a new folder", ErrFolder, dir)
+	}
+	return nil
+}
