@@ -1,0 +1,433 @@
+package table
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hypernas/hypernas/results"
+	"github.com/hypernas/hypernas/results/stat"
+)
+
+// Names of the metrics that the comparison shows. They are those of records.
+const (
+	kendallTau = "kendall_tau"
+	top5       = "top_5pct_accuracy"
+)
+
+// Names of costs, which stand beside the metrics in a cell.
+const (
+	fitSeconds     = "fit_seconds"
+	predictSeconds = "predict_seconds"
+	cpuSeconds     = "cpu_seconds"
+	memoryBytes    = "memory_bytes"
+)
+
+// costs returns the names of costs.
+func costs() []string { return []string{fitSeconds, predictSeconds, cpuSeconds, memoryBytes} }
+
+// DefaultReach is the level of Kendall tau of "labels to reach": .6 orders
+// four pairs of five rightly, which is about where a search that follows a
+// predictor begins to beat counting parameters on NAS-Bench-201 (tau .577),
+// and within reach of 20 to 500 labels on most spaces. A fixed level keeps
+// tables of different runs comparable.
+const DefaultReach = .6
+
+// Facts is what a reader of a table must know of a space. A number that isn't
+// known is 0 or NaN, and isn't shown.
+type Facts struct {
+	Rows         int     // architectures
+	LabelQuality float64 // tau between label and target
+	Noise        float64 // mean tau between single training runs
+	Ceiling      float64 // tau that a perfect predictor would reach
+}
+
+// Options chooses what a comparison shows.
+type Options struct {
+	// Spaces and Predictors hold aliases in the order in which they are
+	// shown, the plan's. Others follow in alphabetical order.
+	Spaces, Predictors []string
+	Facts              map[string]Facts // by alias of the space
+	Reach              float64          // level for Row.Reach; 0 means DefaultReach
+}
+
+// Comparison is every figure of some records.
+type Comparison struct {
+	Groups []Group
+	Reach  float64 // the level of Row.Reach
+}
+
+// Protocol is what must be equal for figures on one space to be compared.
+type Protocol struct {
+	Preset string
+	Test   int    // 0 means all
+	Pool   string // "all" or "nontest"
+	Seed   uint64
+}
+
+// String names the protocol as titles and errors do.
+func (p Protocol) String() string {
+	s := fmt.Sprintf("preset %s, seed %d", p.Preset, p.Seed)
+	if p.Test > 0 {
+		s += fmt.Sprintf(", --test %d", p.Test)
+	}
+	if p.Pool != "all" {
+		s += ", --pool " + p.Pool
+	}
+	return s
+}
+
+// Group is the trials on one space under one protocol: one table.
+type Group struct {
+	Name     string // the space's alias, and more where that names several
+	Space    results.SpaceRef
+	Protocol Protocol
+	Facts    Facts
+	Splits   int // different ones
+	Repeats  int // the most of one split
+	// TestRows are the fewest and the most that a trial was scored on.
+	TestRows [2]int
+	Budgets  []int // ascending
+	Rows     []Row
+	Notes    []string // what a reader must know of the figures
+}
+
+// Row is one predictor.
+type Row struct {
+	Name      string // the predictor's alias, and more where that names several
+	Predictor results.PredictorRef
+	Cells     []Cell // one for each of Group.Budgets
+	Reach     stat.Samples
+	// Trials holds one record a trial, by budget, split and repeat.
+	Trials []*results.Record
+}
+
+// Cell is one predictor at one budget.
+type Cell struct {
+	Budget         int
+	Trials, Failed int
+	// Metrics by name, costs among them. A metric that the predictor isn't
+	// scored by is absent.
+	Metrics map[string]stat.Summary
+}
+
+// Compare computes a comparison, which refers to the records. Where a trial
+// has several of them, the last one counts. It returns an error if there are
+// none.
+func Compare(records []results.Record, o Options) (*Comparison, error) {
+	if len(records) == 0 {
+		return nil, errors.New("no records to compare")
+	}
+	c := &Comparison{Reach: o.Reach}
+	if c.Reach == 0 {
+		c.Reach = DefaultReach
+	}
+	type place struct {
+		space    string
+		protocol Protocol
+	}
+	groups := make(map[place][]*results.Record)
+	spaces := make(map[string]string) // identity of a space to its alias
+	for _, r := range lastOfEach(records) {
+		p := place{spaceIdentity(&r.Space), Protocol{r.Preset, r.Test, r.Pool, r.Seed}}
+		groups[p] = append(groups[p], r)
+		spaces[p.space] = r.Space.Alias
+	}
+	spaceNames := names(spaces)
+	for p, trials := range groups {
+		c.Groups = append(c.Groups, newGroup(spaceNames[p.space], p.protocol, trials, o, c.Reach))
+	}
+	slices.SortFunc(c.Groups, func(a, b Group) int {
+		return cmp.Or(
+			byOrder(o.Spaces, a.Space.Alias, b.Space.Alias),
+			strings.Compare(a.Name, b.Name),
+			strings.Compare(a.Protocol.String(), b.Protocol.String()),
+		)
+	})
+	return c, nil
+}
+
+// lastOfEach returns the last record of each trial, in the order of keys.
+func lastOfEach(records []results.Record) []*results.Record {
+	last := make(map[string]*results.Record)
+	for i := range records {
+		last[records[i].Key] = &records[i]
+	}
+	var trials []*results.Record
+	for _, key := range slices.Sorted(maps.Keys(last)) {
+		trials = append(trials, last[key])
+	}
+	return trials
+}
+
+// spaceIdentity returns a text that two references share if they mean the same
+// data, label and target under the same alias.
+func spaceIdentity(s *results.SpaceRef) string {
+	return strings.Join([]string{s.Alias, s.Name, optionText(s.Options), s.Label, s.Target, short(s.Digest)}, "\x00")
+}
+
+// predictorIdentity is as spaceIdentity.
+func predictorIdentity(p *results.PredictorRef) string {
+	return strings.Join([]string{p.Alias, p.Name, optionText(p.Options), short(p.Identity)}, "\x00")
+}
+
+// names gives each identity the name that tables show: its alias, and where
+// identities share that, what tells them apart.
+func names(aliases map[string]string) map[string]string {
+	count := make(map[string]int)
+	for _, alias := range aliases {
+		count[alias]++
+	}
+	shown := make(map[string]string, len(aliases))
+	for identity, alias := range aliases {
+		shown[identity] = alias
+		if count[alias] > 1 {
+			parts := slices.DeleteFunc(strings.Split(identity, "\x00")[1:], func(s string) bool { return s == "" })
+			shown[identity] = alias + " (" + strings.Join(parts, ", ") + ")"
+		}
+	}
+	return shown
+}
+
+// optionText returns options in their order on the command line's form.
+func optionText(options map[string]string) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(options)) {
+		parts = append(parts, name+"="+options[name])
+	}
+	return strings.Join(parts, ":")
+}
+
+// short cuts a digest to twelve digits, enough to tell files apart by eye.
+func short(identity string) string {
+	prefix := ""
+	if hex, ok := strings.CutPrefix(identity, "sha256:"); ok {
+		prefix, identity = "sha256:", hex
+	} else if strings.HasPrefix(identity, "builtin:") {
+		return identity
+	}
+	return prefix + identity[:min(len(identity), 12)]
+}
+
+// byOrder compares two aliases by their places in order, those without one
+// last and by the alphabet.
+func byOrder(order []string, a, b string) int {
+	place := func(alias string) int {
+		if i := slices.Index(order, alias); i >= 0 {
+			return i
+		}
+		return len(order)
+	}
+	return cmp.Or(place(a)-place(b), strings.Compare(a, b))
+}
+
+// newGroup makes one group of its trials.
+func newGroup(name string, protocol Protocol, trials []*results.Record, o Options, level float64) Group {
+	g := Group{
+		Name: name, Space: trials[0].Space, Protocol: protocol, Facts: o.Facts[trials[0].Space.Alias],
+		TestRows: [2]int{math.MaxInt, 0},
+	}
+	rows := make(map[string]*Row) // by predictorIdentity
+	aliases := make(map[string]string)
+	splits, repeats, budgets := make(map[int]bool), make(map[int]bool), make(map[int]bool)
+	// The metrics of predictors that predict labels, and of those that don't.
+	metrics := map[bool]map[string]bool{true: {kendallTau: true}, false: {kendallTau: true}}
+	for _, r := range trials {
+		identity := predictorIdentity(&r.Predictor)
+		if rows[identity] == nil {
+			rows[identity] = &Row{Predictor: r.Predictor}
+			aliases[identity] = r.Predictor.Alias
+		}
+		rows[identity].Trials = append(rows[identity].Trials, r)
+		splits[r.Split], repeats[r.Repeat], budgets[r.Budget] = true, true, true
+		g.TestRows[0], g.TestRows[1] = min(g.TestRows[0], r.TestRows), max(g.TestRows[1], r.TestRows)
+		for m := range r.Metrics {
+			metrics[r.Predictor.PredictsLabels][m] = true
+		}
+	}
+	g.Splits, g.Repeats = len(splits), len(repeats)
+	g.Budgets = slices.Sorted(maps.Keys(budgets))
+	shown := names(aliases)
+	order := slices.SortedFunc(maps.Keys(rows), func(a, b string) int {
+		return cmp.Or(byOrder(o.Predictors, aliases[a], aliases[b]), strings.Compare(a, b))
+	})
+	for _, identity := range order {
+		row := rows[identity]
+		row.Name = shown[identity]
+		row.fill(g.Budgets, metrics[row.Predictor.PredictsLabels], level)
+		g.Rows = append(g.Rows, *row)
+	}
+	g.Notes = notes(&g)
+	return g
+}
+
+// fill computes the row's cells from its trials, which it sorts.
+func (row *Row) fill(budgets []int, metrics map[string]bool, level float64) {
+	slices.SortStableFunc(row.Trials, func(a, b *results.Record) int {
+		return cmp.Or(a.Budget-b.Budget, a.Split-b.Split, a.Repeat-b.Repeat)
+	})
+	var curve []stat.Budget
+	for _, budget := range budgets {
+		cell := Cell{Budget: budget, Metrics: make(map[string]stat.Summary)}
+		trials := row.trials(budget)
+		cell.Trials = len(trials)
+		for _, r := range trials {
+			if r.Failure != nil {
+				cell.Failed++
+			}
+		}
+		if len(trials) > 0 {
+			for m := range metrics {
+				cell.Metrics[m] = stat.Summarize(values(trials, m))
+			}
+			for _, m := range costs() {
+				cell.Metrics[m] = stat.Summarize(values(trials, m))
+			}
+			curve = append(curve, stat.Budget{Labels: budget, Trials: values(trials, kendallTau)})
+		}
+		row.Cells = append(row.Cells, cell)
+	}
+	// One fixed seed, so that every row's interval comes from the same
+	// resamples of splits.
+	row.Reach = stat.Reach(curve, level, rand.New(rand.NewPCG(0x68797065726e6173, 0x7265616368)))
+}
+
+// trials returns the row's trials with a budget.
+func (row *Row) trials(budget int) []*results.Record {
+	from, _ := slices.BinarySearchFunc(row.Trials, budget, func(r *results.Record, b int) int { return r.Budget - b })
+	to, _ := slices.BinarySearchFunc(row.Trials, budget+1, func(r *results.Record, b int) int { return r.Budget - b })
+	return row.Trials[from:to]
+}
+
+// values returns one metric or cost of trials.
+func values(trials []*results.Record, name string) []stat.Trial {
+	vs := make([]stat.Trial, len(trials))
+	for i, r := range trials {
+		vs[i] = stat.Trial{Split: r.Split, Failed: r.Failure != nil}
+		if r.Failure == nil {
+			vs[i].Value = figure(r, name)
+		}
+	}
+	return vs
+}
+
+// figure returns a metric or cost of a record, NaN where it is undefined.
+func figure(r *results.Record, name string) float64 {
+	switch name {
+	case fitSeconds:
+		return r.Cost.FitSeconds
+	case predictSeconds:
+		return r.Cost.PredictSeconds
+	case cpuSeconds:
+		return r.Cost.CPUSeconds
+	case memoryBytes:
+		return float64(r.Cost.MemoryBytes)
+	}
+	if v, ok := r.Metrics[name]; ok {
+		return v
+	}
+	return math.NaN()
+}
+
+// notes gathers the group's warnings, those that many cells share in one note.
+func notes(g *Group) []string {
+	var list []string
+	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+
+	splits := make(map[int]bool)
+	overlap := 0
+	platforms := make(map[string]bool)
+	for _, row := range g.Rows {
+		for _, cell := range row.Cells {
+			if cell.Trials > 0 {
+				splits[cell.Metrics[kendallTau].N] = true
+			}
+		}
+		for _, r := range row.Trials {
+			overlap = max(overlap, r.Overlap)
+			platforms[r.Environment.GOOS+"/"+r.Environment.GOARCH+" "+r.Environment.Kernels] = true
+		}
+	}
+	switch ns := slices.Sorted(maps.Keys(splits)); {
+	case len(ns) > 1:
+		add("Cells rest on different numbers of splits, %d to %d.", ns[0], ns[len(ns)-1])
+	case ns[0] == 1:
+		add("One split: no intervals, and no conclusions.")
+	case ns[0] < stat.FewSplits:
+		add("%d splits, fewer than %d: intervals are wide.", ns[0], stat.FewSplits)
+	}
+	for i := range g.Rows {
+		row := &g.Rows[i]
+		for _, cell := range row.Cells {
+			if cell.Failed > 0 {
+				add("%s, %d labels: %d of %d trials failed: %s.", row.Name, cell.Budget, cell.Failed, cell.Trials, reasons(row.trials(cell.Budget)))
+			}
+			for _, m := range []struct{ key, title string }{{kendallTau, "Kendall tau"}, {top5, "top-5 % accuracy"}} {
+				if s := cell.Metrics[m.key]; s.Undefined > 0 {
+					add("%s, %d labels: %s is undefined in %d of %d trials.", row.Name, cell.Budget, m.title, s.Undefined, s.Trials)
+				}
+			}
+		}
+		for _, w := range gather(row.Trials, func(r *results.Record) []string { return r.Warnings }) {
+			add("%s: %s (%d of %d trials).", row.Name, strings.TrimSuffix(w.text, "."), len(w.trials), len(row.Trials))
+		}
+	}
+	if overlap > 0 {
+		add("Up to %d test rows of a trial share an identity with a training row.", overlap)
+	}
+	if len(platforms) > 1 {
+		add("Trials ran on different platforms: %s.", strings.Join(slices.Sorted(maps.Keys(platforms)), ", "))
+	}
+	return list
+}
+
+// reasons lists why trials failed, each reason once, with its splits.
+func reasons(trials []*results.Record) string {
+	var parts []string
+	for _, why := range gather(trials, func(r *results.Record) []string {
+		if r.Failure == nil {
+			return nil
+		}
+		return []string{r.Failure.Stage + ": " + strings.TrimSuffix(r.Failure.Reason, ".")}
+	}) {
+		var splits []string
+		for _, r := range why.trials {
+			splits = append(splits, strconv.Itoa(r.Split))
+		}
+		parts = append(parts, fmt.Sprintf("%s (split %s)", why.text, strings.Join(slices.Compact(splits), ", ")))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// said is a text with the trials that say it.
+type said struct {
+	text   string
+	trials []*results.Record
+}
+
+// gather returns each different text of trials, in the order of the first
+// trial that says it.
+func gather(trials []*results.Record, of func(*results.Record) []string) []said {
+	var all []said
+	at := make(map[string]int)
+	for _, r := range trials {
+		for _, text := range of(r) {
+			i, ok := at[text]
+			if !ok {
+				i = len(all)
+				at[text] = i
+				all = append(all, said{text: text})
+			}
+			if last := all[i].trials; len(last) == 0 || last[len(last)-1] != r {
+				all[i].trials = append(all[i].trials, r)
+			}
+		}
+	}
+	return all
+}

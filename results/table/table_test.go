@@ -1,0 +1,362 @@
+package table_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/hypernas/hypernas/results"
+	"github.com/hypernas/hypernas/results/stat"
+	"github.com/hypernas/hypernas/results/table"
+)
+
+var update = flag.Bool("update", false, "write the golden files of testdata anew")
+
+// record is one invented trial of a predictor with the given skill.
+func record(predictor string, skill float64, budget, split int) results.Record {
+	random := rand.New(rand.NewPCG(uint64(budget), uint64(split)))
+	tau := skill + .12*math.Log10(float64(budget)/20) + .02*random.NormFloat64()
+	return results.Record{
+		Schema: results.SchemaVersion,
+		Key:    fmt.Sprint(predictor, "/", budget, "/", split),
+		Space:  results.SpaceRef{Alias: "bundled", Name: "bundled", Digest: "5e1f00d5e1f00d5e1f00d", Label: "val_1", Target: "test_mean"},
+		Predictor: results.PredictorRef{
+			Alias: predictor, Name: predictor, Identity: "builtin:" + predictor + "@1", PredictsLabels: predictor == "ridge",
+		},
+		Preset: "clean", Pool: "all", Budget: budget, Split: split,
+		TrainRows: budget, TestRows: 5260 - budget,
+		Metrics:     map[string]float64{"kendall_tau": tau, "top_5pct_accuracy": max(.05, tau/2)},
+		Environment: results.Environment{GOOS: "linux", GOARCH: "amd64", Kernels: "avx512"},
+		Cost: results.Cost{
+			FitSeconds: float64(budget) * max(.0002, skill*skill/5) * (1 + .01*float64(split)), PredictSeconds: .25,
+			CPUSeconds: float64(budget) / 3, MemoryBytes: 1<<24 + int64(split)*4096,
+		},
+	}
+}
+
+// invented returns the records of a plan with five predictors, three budgets
+// and five splits, in which some things went wrong.
+func invented() []results.Record {
+	var rs []results.Record
+	for _, p := range []struct {
+		name  string
+		skill float64
+	}{{"random", -.06}, {"params", .56}, {"ridge", .5}, {"a|b *c*", .52}, {"hypernas", .64}} {
+		for _, budget := range []int{20, 50, 100} {
+			for split := range 5 {
+				r := record(p.name, p.skill, budget, split)
+				switch {
+				case p.name == "a|b *c*" && budget == 50 && split%2 == 1:
+					r.Metrics = nil
+					r.Failure = &results.Failure{Stage: "fit", Reason: "time-out after 30m0s\n| see <log>", Log: "…"}
+				case p.name == "random" && budget == 20 && split == 2:
+					delete(r.Metrics, "kendall_tau")
+				case p.name == "ridge":
+					r.Metrics["rmse"] = .8
+				case p.name == "params" && split < 2:
+					r.Warnings = []string{"3 rows have no parameters."}
+				}
+				rs = append(rs, r)
+			}
+		}
+	}
+	return rs
+}
+
+func options() table.Options {
+	return table.Options{
+		Predictors: []string{"hypernas", "a|b *c*", "ridge", "params", "random"},
+		Facts:      map[string]table.Facts{"bundled": {Rows: 5260, LabelQuality: .912, Noise: .851, Ceiling: .953}},
+	}
+}
+
+func compare(t *testing.T, rs []results.Record, o table.Options) *table.Comparison {
+	t.Helper()
+	c, err := table.Compare(rs, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func write(t *testing.T, c *table.Comparison, f table.Format) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := table.Write(&b, c, f); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func writeTrials(t *testing.T, c *table.Comparison, f table.Format) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := table.WriteTrials(&b, c, f); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	c := compare(t, invented(), options())
+	for name, got := range map[string]string{
+		"comparison.txt": write(t, c, table.Text), "comparison.md": write(t, c, table.Markdown), "comparison.csv": write(t, c, table.CSV),
+		"trials.txt": writeTrials(t, c, table.Text), "trials.md": writeTrials(t, c, table.Markdown), "trials.csv": writeTrials(t, c, table.CSV),
+	} {
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != string(want) {
+			t.Errorf("%s differs; run with -update and look at the difference; got\n%s", name, got)
+		}
+	}
+}
+
+func TestOrderOfRecordsDoesNotMatter(t *testing.T) {
+	want := compare(t, invented(), options())
+	rs := invented()
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 5 {
+		random.Shuffle(len(rs), func(i, j int) { rs[i], rs[j] = rs[j], rs[i] })
+		got := compare(t, slices.Clone(rs), options())
+		for _, f := range table.Formats() {
+			if write(t, got, f) != write(t, want, f) || writeTrials(t, got, f) != writeTrials(t, want, f) {
+				t.Errorf("%s: a table depends on the order of records", f)
+			}
+		}
+	}
+}
+
+func TestTextStaysWithinAPage(t *testing.T) {
+	grid := false
+	for line := range strings.Lines(write(t, compare(t, invented(), options()), table.Text)) {
+		grid = grid || strings.HasPrefix(line, "---")
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); grid && strings.HasPrefix(line, " ") && n > 100 {
+			t.Errorf("%d columns, want at most 100: %s", n, line)
+		}
+	}
+	if !grid {
+		t.Error("no table found")
+	}
+}
+
+// TestCSVHoldsEveryFigureExactly reads the CSV form back and compares it with
+// the statistics of the records.
+func TestCSVHoldsEveryFigureExactly(t *testing.T) {
+	rs := invented()
+	c := compare(t, rs, options())
+	lines, err := csv.NewReader(strings.NewReader(write(t, c, table.CSV))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"space", "predictor", "budget", "metric", "mean", "low", "high", "trials", "failed"}; !slices.Equal(lines[0], want) {
+		t.Fatalf("got columns %v, want %v", lines[0], want)
+	}
+	// Per cell: tau, top-5 % and four costs; ridge has RMSE too.
+	if got, want := len(lines)-1, 5*3*6+3; got != want {
+		t.Errorf("got %d rows, want %d", got, want)
+	}
+	at := func(predictor string, budget int, metric string) []string {
+		for _, line := range lines[1:] {
+			if line[0] == "bundled" && line[1] == predictor && line[2] == strconv.Itoa(budget) && line[3] == metric {
+				return line[4:]
+			}
+		}
+		t.Fatalf("no row for %s, %d, %s", predictor, budget, metric)
+		return nil
+	}
+	for _, metric := range []string{"kendall_tau", "top_5pct_accuracy", "fit_seconds", "predict_seconds", "cpu_seconds", "memory_bytes"} {
+		var values []float64
+		for split := range 5 {
+			r := record("hypernas", .64, 50, split)
+			values = append(values, map[string]float64{
+				"kendall_tau": r.Metrics["kendall_tau"], "top_5pct_accuracy": r.Metrics["top_5pct_accuracy"],
+				"fit_seconds": r.Cost.FitSeconds, "predict_seconds": r.Cost.PredictSeconds,
+				"cpu_seconds": r.Cost.CPUSeconds, "memory_bytes": float64(r.Cost.MemoryBytes),
+			}[metric])
+		}
+		want := stat.Mean(values)
+		got := at("hypernas", 50, metric)
+		for i, v := range []float64{want.Mean, want.Low, want.High} {
+			if g, err := strconv.ParseFloat(got[i], 64); err != nil || g != v {
+				t.Errorf("%s: got %s, want %v", metric, got[i], v)
+			}
+		}
+		if !slices.Equal(got[3:], []string{"5", "0"}) {
+			t.Errorf("%s: got counts %v", metric, got[3:])
+		}
+	}
+	if got, want := at("a|b *c*", 50, "fit_seconds"), []string{"", "", "", "5", "2"}; !slices.Equal(got, want) {
+		t.Errorf("failed trials: got %q, want %q", got, want)
+	}
+	if got, want := at("random", 20, "kendall_tau"), []string{"", "", "", "5", "0"}; !slices.Equal(got, want) {
+		t.Errorf("undefined metric: got %q, want %q", got, want)
+	}
+	if got := at("random", 20, "top_5pct_accuracy"); got[0] == "" {
+		t.Error("an undefined tau hides another metric")
+	}
+}
+
+func TestMarkdownRowsKeepTheirColumns(t *testing.T) {
+	for _, text := range []string{
+		write(t, compare(t, invented(), options()), table.Markdown),
+		writeTrials(t, compare(t, invented(), options()), table.Markdown),
+	} {
+		columns := 0
+		for line := range strings.Lines(text) {
+			if !strings.HasPrefix(line, "|") {
+				columns = 0
+				continue
+			}
+			n := strings.Count(strings.ReplaceAll(line, `\|`, ""), "|") - 1
+			if columns == 0 {
+				columns = n
+			}
+			if n != columns {
+				t.Errorf("%d columns, want %d: %s", n, columns, line)
+			}
+		}
+	}
+}
+
+func TestTheLaterRecordOfATrialCounts(t *testing.T) {
+	failed := record("np", .5, 20, 0)
+	failed.Metrics, failed.Failure = nil, &results.Failure{Stage: "predict", Reason: "killed"}
+	again := record("np", .5, 20, 0)
+	cell := compare(t, []results.Record{failed, again}, table.Options{}).Groups[0].Rows[0].Cells[0]
+	if cell.Trials != 1 || cell.Failed != 0 {
+		t.Errorf("got %d trials, %d failed, want the second record alone", cell.Trials, cell.Failed)
+	}
+}
+
+// protocols returns records of one trial under two presets.
+func protocols() []results.Record {
+	clean, uniform := record("np", .5, 20, 0), record("np", .6, 20, 0)
+	uniform.Key, uniform.Preset, uniform.Overlap = "uniform", "uniform", 17
+	return []results.Record{clean, uniform}
+}
+
+func TestPresetsNeverShareATable(t *testing.T) {
+	c := compare(t, protocols(), table.Options{})
+	if len(c.Groups) != 2 {
+		t.Fatalf("got %d groups, want one a preset", len(c.Groups))
+	}
+	text := write(t, c, table.Text)
+	for _, want := range []string{"preset clean", "preset uniform", "Up to 17 test rows"} {
+		if strings.Count(text, want) != 1 {
+			t.Errorf("want %q once in\n%s", want, text)
+		}
+	}
+	err := table.Write(&bytes.Buffer{}, c, table.CSV)
+	if !errors.Is(err, table.ErrMixed) || !strings.Contains(err.Error(), "clean") || !strings.Contains(err.Error(), "uniform") {
+		t.Errorf("CSV: got %v, want ErrMixed naming both presets", err)
+	}
+}
+
+func TestVariantsBehindOneAliasAreToldApart(t *testing.T) {
+	one, two, other := record("np", .5, 20, 0), record("np", .5, 20, 0), record("np", .5, 20, 0)
+	two.Key, two.Predictor.Options = "two", map[string]string{"width": "32", "depth": "2"}
+	other.Key, other.Space.Digest = "other", "0123456789abcdef"
+	c := compare(t, []results.Record{one, two, other}, table.Options{})
+	if len(c.Groups) != 2 {
+		t.Fatalf("got %d groups, want one for each space's digest", len(c.Groups))
+	}
+	if got, want := c.Groups[0].Name, "bundled (bundled, val_1, test_mean, 0123456789ab)"; got != want {
+		t.Errorf("got space %q, want %q", got, want)
+	}
+	var names []string
+	for _, row := range c.Groups[1].Rows {
+		names = append(names, row.Name)
+	}
+	if want := []string{"np (np, builtin:np@1)", "np (np, depth=2:width=32, builtin:np@1)"}; !slices.Equal(names, want) {
+		t.Errorf("got rows %q, want %q", names, want)
+	}
+}
+
+func TestReach(t *testing.T) {
+	c := compare(t, invented(), options())
+	if c.Reach != table.DefaultReach {
+		t.Errorf("got level %v, want %v", c.Reach, table.DefaultReach)
+	}
+	rows := c.Groups[0].Rows
+	if got := rows[0].Reach.Labels; !math.IsInf(got, -1) {
+		t.Errorf("hypernas: got %v labels, want at most the first budget", got)
+	}
+	if rows[1].Reach.Known() || rows[4].Reach.Known() {
+		t.Error("labels to reach a level are given in spite of failed or undefined trials")
+	}
+	if got := rows[3].Reach.Labels; !(got > 20 && got < 100) {
+		t.Errorf("params: got %v labels, want them between the budgets", got)
+	}
+	o := options()
+	o.Reach = .99
+	if text := write(t, compare(t, invented(), o), table.Text); !strings.Contains(text, "labels to .99") || !strings.Contains(text, "> 100") {
+		t.Errorf("want labels to .99 and > 100 in\n%s", text)
+	}
+}
+
+func TestOneSplitHasNoInterval(t *testing.T) {
+	text := write(t, compare(t, []results.Record{record("np", .5, 20, 0), record("np", .5, 50, 0)}, table.Options{}), table.Text)
+	if !strings.Contains(text, "One split: no intervals") || strings.Contains(text, "NaN") {
+		t.Errorf("got\n%s", text)
+	}
+}
+
+func TestNoRecords(t *testing.T) {
+	if _, err := table.Compare(nil, table.Options{}); err == nil {
+		t.Error("got no error for no records")
+	}
+}
+
+func TestParseFormat(t *testing.T) {
+	for _, f := range table.Formats() {
+		if got, err := table.ParseFormat(string(f)); got != f || err != nil {
+			t.Errorf("got %q, %v, want %q", got, err, f)
+		}
+	}
+	if _, err := table.ParseFormat("latex"); err == nil || !strings.Contains(err.Error(), "text, markdown and csv") {
+		t.Errorf("got %v, want an error with the choices", err)
+	}
+}
+
+// limited fails to write once it is full.
+type limited int
+
+func (l *limited) Write(b []byte) (int, error) {
+	if *l -= limited(len(b)); *l < 0 {
+		return 0, os.ErrClosed
+	}
+	return len(b), nil
+}
+
+func TestErrorsOfTheWriterComeBack(t *testing.T) {
+	c := compare(t, invented(), options())
+	for _, f := range table.Formats() {
+		l := limited(300)
+		if err := table.Write(&l, c, f); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%s: got %v, want the writer's error", f, err)
+		}
+		l = 300
+		if err := table.WriteTrials(&l, c, f); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%s, trials: got %v, want the writer's error", f, err)
+		}
+	}
+}

@@ -1,0 +1,502 @@
+package table
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+
+	"github.com/hypernas/hypernas/results/stat"
+)
+
+// Format is a form of tables.
+type Format string
+
+// The formats.
+const (
+	Text     Format = "text"
+	Markdown Format = "markdown"
+	CSV      Format = "csv"
+)
+
+// Formats returns all formats.
+func Formats() []Format { return []Format{Text, Markdown, CSV} }
+
+// ParseFormat returns the format called name; the error lists the choices.
+func ParseFormat(name string) (Format, error) {
+	if f := Format(name); slices.Contains(Formats(), f) {
+		return f, nil
+	}
+	return "", fmt.Errorf("unknown format %q; there are %s, %s and %s", name, Text, Markdown, CSV)
+}
+
+// ErrMixed is returned where a table would hold figures of different
+// protocols with nothing to tell them apart.
+var ErrMixed = errors.New("records are of different protocols")
+
+// Write writes the comparison.
+//
+// Text and Markdown show one group after the other: Kendall tau for each
+// budget with the number of labels that reach the comparison's level, then
+// top-5 % accuracy for each budget with the seconds of a fit at the largest.
+// CSV holds every metric and cost of every cell without rounding, in the
+// columns space, predictor, budget, metric, mean, low, high, trials, failed;
+// fields without a value are empty. It has no column for the protocol and
+// returns an error wrapping ErrMixed where groups differ in it.
+func Write(w io.Writer, c *Comparison, f Format) error {
+	if f == CSV {
+		return writeCSV(w, c)
+	}
+	p := &page{w: w, markdown: f == Markdown}
+	for i := range c.Groups {
+		if i > 0 {
+			p.line("")
+		}
+		p.group(&c.Groups[i], c.Reach)
+	}
+	return p.err
+}
+
+// WriteTrials writes one row a trial: whether it succeeded, its tau and
+// seconds, or why it failed. CSV does not round, and has columns for the
+// protocol.
+func WriteTrials(w io.Writer, c *Comparison, f Format) error {
+	if f == CSV {
+		return writeTrialsCSV(w, c)
+	}
+	p := &page{w: w, markdown: f == Markdown}
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		if i > 0 {
+			p.line("")
+		}
+		p.title(g)
+		t := grid{
+			header: []string{"predictor", "labels", "split", "repeat", "status", "tau", "fit s", "predict s", "reason"},
+			words:  map[int]bool{0: true, 4: true, 8: true},
+		}
+		for _, row := range g.Rows {
+			for _, r := range row.Trials {
+				status, tau, reason := "ok", "undefined", ""
+				if v := figure(r, kendallTau); !math.IsNaN(v) {
+					tau = fixed(v, 3)
+				}
+				if r.Failure != nil {
+					status, tau, reason = "failed", "-", r.Failure.Stage+": "+r.Failure.Reason
+				}
+				t.rows = append(t.rows, []field{
+					{text: row.Name}, {text: strconv.Itoa(r.Budget)}, {text: strconv.Itoa(r.Split)}, {text: strconv.Itoa(r.Repeat)},
+					{text: status}, {text: tau},
+					{text: fixed(r.Cost.FitSeconds, seconds(r.Cost.FitSeconds))},
+					{text: fixed(r.Cost.PredictSeconds, seconds(r.Cost.PredictSeconds))},
+					{text: reason},
+				})
+			}
+		}
+		p.grid(&t)
+	}
+	return p.err
+}
+
+// page writes lines and grids in text or Markdown, and keeps the first error.
+type page struct {
+	w        io.Writer
+	markdown bool
+	err      error
+}
+
+// line writes a line as it is.
+func (p *page) line(s string) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintln(p.w, s)
+	}
+}
+
+// paragraph writes a line of text that may hold anything. In Markdown a blank
+// line follows.
+func (p *page) paragraph(s string) {
+	p.line(p.clean(s))
+	if p.markdown {
+		p.line("")
+	}
+}
+
+// title writes the group's name, and under which protocol and against what
+// its trials were scored.
+func (p *page) title(g *Group) {
+	if p.markdown {
+		p.line("### " + p.clean(g.Name))
+		p.line("")
+	} else {
+		p.line(p.clean(g.Name))
+	}
+	protocol := g.Protocol.String() + "; " + count(g.Splits, "split")
+	if g.Repeats > 1 {
+		protocol += " x " + count(g.Repeats, "repeat")
+	}
+	scored := "label and target " + g.Space.Target
+	if g.Space.Label != g.Space.Target {
+		scored = "label " + g.Space.Label + ", target " + g.Space.Target
+	}
+	scored += "; " + thousands(g.TestRows[0])
+	if g.TestRows[1] != g.TestRows[0] {
+		scored += " to " + thousands(g.TestRows[1])
+	}
+	scored += " test rows"
+	if g.Facts.Rows > 0 {
+		scored += " of " + thousands(g.Facts.Rows)
+	}
+	for _, fact := range []struct {
+		name  string
+		value float64
+	}{{"label quality", g.Facts.LabelQuality}, {"noise", g.Facts.Noise}, {"ceiling", g.Facts.Ceiling}} {
+		if fact.value != 0 && !math.IsNaN(fact.value) {
+			scored += "; " + fact.name + " " + fixed(fact.value, 3)
+		}
+	}
+	p.paragraph(protocol)
+	p.paragraph(scored)
+	if !p.markdown {
+		p.line("")
+	}
+}
+
+// group writes one group's two tables and its notes.
+func (p *page) group(g *Group, level float64) {
+	p.title(g)
+	p.paragraph("Kendall tau (tau-b), mean ± half of the 95 % interval over splits")
+	p.metric(g, kendallTau, "labels to "+fixed(level, 2), func(row *Row) string { return reach(&row.Reach, g.Budgets) })
+	p.line("")
+	last := len(g.Budgets) - 1
+	p.paragraph("Top-5 % accuracy (P@top 5 %), mean ± half of the 95 % interval over splits")
+	p.metric(g, top5, "fit s, "+count(g.Budgets[last], "label"), func(row *Row) string {
+		return interval(&row.Cells[last], fitSeconds, seconds)
+	})
+	p.line("")
+	mark := "*"
+	if p.markdown {
+		mark = "Bold"
+	}
+	p.note(mark + ": best mean of its column.")
+	p.note(fmt.Sprintf("Labels to %s: where the mean tau over splits first reaches it, interpolated on log n, with a 95 %% bootstrap interval.", fixed(level, 2)))
+	for _, note := range g.Notes {
+		p.note(note)
+	}
+}
+
+// note writes one of the notes below a table.
+func (p *page) note(s string) {
+	if p.markdown {
+		s = "- " + p.clean(s)
+	} else {
+		s = p.clean(s)
+	}
+	p.line(s)
+}
+
+// metric writes a table of one metric, a column a budget, and one more column.
+func (p *page) metric(g *Group, name, header string, last func(*Row) string) {
+	t := grid{header: []string{"predictor"}, words: map[int]bool{0: true}}
+	best := make([]float64, len(g.Budgets))
+	for b, budget := range g.Budgets {
+		t.header = append(t.header, count(budget, "label"))
+		best[b] = math.Inf(-1)
+		for _, row := range g.Rows {
+			if s, ok := row.Cells[b].Metrics[name]; ok && s.Known() {
+				best[b] = max(best[b], s.Mean)
+			}
+		}
+	}
+	t.header = append(t.header, header)
+	for i := range g.Rows {
+		row := &g.Rows[i]
+		line := []field{{text: row.Name}}
+		for b := range row.Cells {
+			s, ok := row.Cells[b].Metrics[name]
+			line = append(line, field{
+				text: interval(&row.Cells[b], name, ratio),
+				best: ok && s.Known() && s.Mean == best[b] && len(g.Rows) > 1,
+			})
+		}
+		t.rows = append(t.rows, append(line, field{text: last(row)}))
+	}
+	p.grid(&t)
+}
+
+// grid is a table of texts.
+type grid struct {
+	header []string
+	rows   [][]field
+	words  map[int]bool // the columns that hold words rather than numbers
+}
+
+// field is the text of one cell of a grid.
+type field struct {
+	text string
+	best bool
+}
+
+// grid writes a grid. Columns of words stand to the left, others to the right.
+func (p *page) grid(t *grid) {
+	if p.err != nil {
+		return
+	}
+	align := make([]tw.Align, len(t.header))
+	for i := range align {
+		align[i] = tw.AlignRight
+		if t.words[i] {
+			align[i] = tw.AlignLeft
+		}
+	}
+	// A mark must not move the number that it marks.
+	marked := make([]bool, len(t.header))
+	for _, line := range t.rows {
+		for i, f := range line {
+			marked[i] = marked[i] || f.best
+		}
+	}
+	lines := make([][]string, len(t.rows))
+	header := slices.Clone(t.header)
+	for i, name := range header {
+		header[i] = p.clean(name)
+		if !p.markdown && marked[i] {
+			header[i] += " "
+		}
+	}
+	for r, line := range t.rows {
+		for i, f := range line {
+			text := p.clean(f.text)
+			switch {
+			case p.markdown && f.best:
+				text = "**" + text + "**"
+			case !p.markdown && f.best:
+				text += "*"
+			case !p.markdown && marked[i]:
+				text += " "
+			}
+			lines[r] = append(lines[r], text)
+		}
+	}
+	columns := tw.CellAlignment{PerColumn: align}
+	options := []tablewriter.Option{
+		tablewriter.WithHeaderAutoFormat(tw.Off), // else it upper-cases
+		tablewriter.WithHeaderAutoWrap(tw.WrapNone),
+		tablewriter.WithRowAutoWrap(tw.WrapNone),
+		tablewriter.WithTrimSpace(tw.Off),
+		tablewriter.WithHeaderAlignmentConfig(columns),
+		tablewriter.WithRowAlignmentConfig(columns),
+		// Widths must not depend on the user's locale.
+		tablewriter.WithEastAsian(tw.Off),
+	}
+	if p.markdown {
+		options = append(options, tablewriter.WithRenderer(renderer.NewMarkdown()))
+	} else {
+		options = append(options, tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{
+			Borders: tw.Border{Left: tw.Off, Right: tw.Off, Top: tw.Off, Bottom: tw.Off},
+			Symbols: tw.NewSymbols(tw.StyleASCII),
+			Settings: tw.Settings{
+				Separators: tw.Separators{BetweenColumns: tw.Off, BetweenRows: tw.Off},
+				Lines:      tw.Lines{ShowHeaderLine: tw.On},
+			},
+		})))
+	}
+	var b strings.Builder
+	table := tablewriter.NewTable(&b, options...)
+	table.Header(header)
+	if err := table.Bulk(lines); err != nil {
+		p.err = fmt.Errorf("lay out table: %w", err)
+		return
+	}
+	if err := table.Render(); err != nil {
+		p.err = fmt.Errorf("lay out table: %w", err)
+		return
+	}
+	for line := range strings.Lines(b.String()) {
+		p.line(strings.TrimRight(line, " \n"))
+	}
+}
+
+// clean makes s one line without control characters, and in Markdown without
+// markup.
+func (p *page) clean(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case unicode.IsControl(r) || r == '\u2028' || r == '\u2029':
+			b.WriteByte(' ')
+			continue
+		case p.markdown && strings.ContainsRune("\\`*_|<>[]#", r):
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// interval writes a figure of a cell, or says why there is none. decimals says
+// how many to show of a figure with the given mean.
+func interval(c *Cell, name string, decimals func(mean float64) int) string {
+	s, ok := c.Metrics[name]
+	switch {
+	case !ok:
+		return "-"
+	case s.Failed > 0:
+		return fmt.Sprintf("%d of %d failed", s.Failed, s.Trials)
+	case s.Undefined > 0:
+		return fmt.Sprintf("%d of %d undefined", s.Undefined, s.Trials)
+	}
+	n := decimals(s.Mean)
+	if s.N < 2 {
+		return fixed(s.Mean, n)
+	}
+	return fixed(s.Mean, n) + " ± " + fixed(s.HalfWidth(), n)
+}
+
+// reach writes a number of labels with its interval.
+func reach(s *stat.Samples, budgets []int) string {
+	if !s.Known() {
+		return "-"
+	}
+	bound := func(v float64) string {
+		switch {
+		case math.IsInf(v, -1):
+			return fmt.Sprintf("≤ %d", budgets[0])
+		case math.IsInf(v, 1):
+			return fmt.Sprintf("> %d", budgets[len(budgets)-1])
+		}
+		return fixed(v, 0)
+	}
+	at, low, high := bound(s.Labels), bound(s.Low), bound(s.High)
+	if s.Splits < 2 || (low == at && high == at) {
+		return at
+	}
+	return fmt.Sprintf("%s [%s, %s]", at, low, high)
+}
+
+// ratio is the decimals of what lies between -1 and 1.
+func ratio(float64) int { return 3 }
+
+// seconds is the decimals of a duration: two digits that count, or three.
+func seconds(mean float64) int {
+	switch {
+	case mean < .1:
+		return 3
+	case mean < 10:
+		return 2
+	case mean < 100:
+		return 1
+	}
+	return 0
+}
+
+// fixed writes v with n decimals, without a zero before the point.
+func fixed(v float64, n int) string {
+	s := strconv.FormatFloat(v, 'f', n, 64)
+	sign := ""
+	if rest, ok := strings.CutPrefix(s, "-"); ok {
+		s = rest
+		if strings.Trim(s, "0.") != "" { // no -.000
+			sign = "-"
+		}
+	}
+	if strings.HasPrefix(s, "0.") {
+		s = s[1:]
+	}
+	return sign + s
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return thousands(n) + " " + thing
+}
+
+// thousands writes n in groups of three digits.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func writeCSV(w io.Writer, c *Comparison) error {
+	for _, g := range c.Groups[1:] {
+		if first := c.Groups[0].Protocol; g.Protocol != first {
+			return fmt.Errorf("%w: %s; and %s: write one table for each", ErrMixed, first, g.Protocol)
+		}
+	}
+	lines := [][]string{{"space", "predictor", "budget", "metric", "mean", "low", "high", "trials", "failed"}}
+	for _, g := range c.Groups {
+		for _, row := range g.Rows {
+			for _, cell := range row.Cells {
+				metrics := slices.DeleteFunc(slices.Sorted(maps.Keys(cell.Metrics)), func(m string) bool { return slices.Contains(costs(), m) })
+				if cell.Trials > 0 {
+					metrics = append(metrics, costs()...)
+				}
+				for _, m := range metrics {
+					s := cell.Metrics[m]
+					lines = append(lines, []string{
+						g.Name, row.Name, strconv.Itoa(cell.Budget), m,
+						exact(s.Mean), exact(s.Low), exact(s.High), strconv.Itoa(s.Trials), strconv.Itoa(s.Failed),
+					})
+				}
+			}
+		}
+	}
+	return writeLines(w, lines)
+}
+
+func writeTrialsCSV(w io.Writer, c *Comparison) error {
+	lines := [][]string{{
+		"space", "preset", "test", "pool", "seed", "predictor", "budget", "split", "repeat", "status",
+		kendallTau, fitSeconds, predictSeconds, cpuSeconds, memoryBytes, "reason",
+	}}
+	for _, g := range c.Groups {
+		for _, row := range g.Rows {
+			for _, r := range row.Trials {
+				status, reason := "ok", ""
+				if r.Failure != nil {
+					status, reason = "failed", r.Failure.Stage+": "+r.Failure.Reason
+				}
+				line := []string{
+					g.Name, g.Protocol.Preset, strconv.Itoa(g.Protocol.Test), g.Protocol.Pool, strconv.FormatUint(g.Protocol.Seed, 10),
+					row.Name, strconv.Itoa(r.Budget), strconv.Itoa(r.Split), strconv.Itoa(r.Repeat), status,
+				}
+				for _, m := range append([]string{kendallTau}, costs()...) {
+					line = append(line, exact(figure(r, m)))
+				}
+				lines = append(lines, append(line, reason))
+			}
+		}
+	}
+	return writeLines(w, lines)
+}
+
+func writeLines(w io.Writer, lines [][]string) error {
+	if err := csv.NewWriter(w).WriteAll(lines); err != nil {
+		return fmt.Errorf("write CSV: %w", err)
+	}
+	return nil
+}
+
+// exact writes v so that reading it gives v again, and nothing if v is
+// undefined.
+func exact(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
