@@ -25,7 +25,7 @@ const (
 // Constants of the recipe. They were set by a pilot of 200 cells, see docs/bundled.md: hard enough that accuracies
 // spread, easy enough that a good cell is well above a bad one after four epochs.
 const (
-	noise     = 0.25 // standard deviation of the pixel noise, of a range of one
+	noise     = 0.15 // standard deviation of the pixel noise, of a range of one
 	jitter    = 1.5  // largest shift of the shape's centre, in pixels, along each axis
 	contrast  = 0.8  // largest height of the shape above the background
 	rotation  = 0.3  // largest rotation of shape and stripes, in radians (of the half-angle's tangent, twice)
@@ -150,11 +150,11 @@ func distance(shape int, u, v, radius float64) float64 {
 	}
 }
 
-// stripe is a triangle wave between 0.1 and 1 with the recipe's period.
+// stripe is a triangle wave between -0.8 and 1 with the recipe's period.
 func stripe(x float64) float64 {
 	x /= period
 	x -= math.Floor(x)
-	return 0.1 + float64(0.9*math.Abs(float64(2*x)-1))
+	return -0.8 + float64(1.8*math.Abs(float64(2*x)-1))
 }
 
 // line is a stroke from (x, y) along the unit vector (ux, uy).

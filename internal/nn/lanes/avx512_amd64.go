@@ -142,9 +142,9 @@ func (avx512) ConvGrad(dw, dy, src, scratch []float32, out Shape, cin, k int) {
 	clear(scratch)
 	// Accumulators are [cout/4][cin/2][tap][4][2][Lanes], so a tile's eight lie together. Large maps go block by block
 	// to stay in the first cache; small ones take all blocks in one call. The sums are the same.
-	group := 1
+	tile, group := tileGrad, 1
 	if out.Side == 4 {
-		group = out.Blocks
+		tile, group = tileGrad4, out.Blocks
 	}
 	for n := 0; n < out.Blocks; n += group {
 		acc := scratch
@@ -153,7 +153,7 @@ func (avx512) ConvGrad(dw, dy, src, scratch []float32, out Shape, cin, k int) {
 			for ci := 0; ci < cin; ci += 2 {
 				for tap := range kk {
 					s := src[in.At(n, ci, tap/k-k/2, tap%k-k/2):]
-					tileGrad((*[8 * Lanes]float32)(acc), g, s, out, cin, min(group, out.Blocks-n))
+					tile((*[8 * Lanes]float32)(acc), g, s, out, cin, min(group, out.Blocks-n))
 					acc = acc[8*Lanes:]
 				}
 			}
@@ -243,6 +243,80 @@ func tileGrad(acc *[8 * Lanes]float32, dy, src []float32, out Shape, cin, blocks
 			}
 			g += row
 			s += row
+		}
+	}
+	a0.Store((*vec)(acc[0:]))
+	a1.Store((*vec)(acc[16:]))
+	b0.Store((*vec)(acc[32:]))
+	b1.Store((*vec)(acc[48:]))
+	c0.Store((*vec)(acc[64:]))
+	c1.Store((*vec)(acc[80:]))
+	d0.Store((*vec)(acc[96:]))
+	d1.Store((*vec)(acc[112:]))
+}
+
+// tileGrad4 is tileGrad for maps of four rows of four pixels. Arrays of known size need no bounds checks in the loop,
+// which is worth half of its speed again here, and nothing on larger maps.
+func tileGrad4(acc *[8 * Lanes]float32, dy, src []float32, out Shape, cin, blocks int) {
+	const row = 6 * Lanes
+	type rows = [3*row + 4*Lanes]float32 // from the first pixel to the last
+	plane := out.Plane()
+	a0, a1 := load((*vec)(acc[0:])), load((*vec)(acc[16:]))
+	b0, b1 := load((*vec)(acc[32:])), load((*vec)(acc[48:]))
+	c0, c1 := load((*vec)(acc[64:])), load((*vec)(acc[80:]))
+	d0, d1 := load((*vec)(acc[96:])), load((*vec)(acc[112:]))
+	for n := range blocks {
+		g, s := dy[n*out.Channels*plane:], src[n*cin*plane:]
+		sp, sq := (*rows)(s), (*rows)(s[plane:])
+		da, db, dc, dd := (*rows)(g), (*rows)(g[plane:]), (*rows)(g[2*plane:]), (*rows)(g[3*plane:])
+		for i := 0; i <= 3*row; i += row {
+			p, q := quadp(sp[i:i+4*Lanes]), quadp(sq[i:i+4*Lanes])
+			ga, gb := quadp(da[i:i+4*Lanes]), quadp(db[i:i+4*Lanes])
+			gc, gd := quadp(dc[i:i+4*Lanes]), quadp(dd[i:i+4*Lanes])
+			{
+				u, v := load((*vec)(p[0:])), load((*vec)(q[0:]))
+				z := load((*vec)(ga[0:]))
+				a0, a1 = z.MulAdd(u, a0), z.MulAdd(v, a1)
+				z = load((*vec)(gb[0:]))
+				b0, b1 = z.MulAdd(u, b0), z.MulAdd(v, b1)
+				z = load((*vec)(gc[0:]))
+				c0, c1 = z.MulAdd(u, c0), z.MulAdd(v, c1)
+				z = load((*vec)(gd[0:]))
+				d0, d1 = z.MulAdd(u, d0), z.MulAdd(v, d1)
+			}
+			{
+				u, v := load((*vec)(p[16:])), load((*vec)(q[16:]))
+				z := load((*vec)(ga[16:]))
+				a0, a1 = z.MulAdd(u, a0), z.MulAdd(v, a1)
+				z = load((*vec)(gb[16:]))
+				b0, b1 = z.MulAdd(u, b0), z.MulAdd(v, b1)
+				z = load((*vec)(gc[16:]))
+				c0, c1 = z.MulAdd(u, c0), z.MulAdd(v, c1)
+				z = load((*vec)(gd[16:]))
+				d0, d1 = z.MulAdd(u, d0), z.MulAdd(v, d1)
+			}
+			{
+				u, v := load((*vec)(p[32:])), load((*vec)(q[32:]))
+				z := load((*vec)(ga[32:]))
+				a0, a1 = z.MulAdd(u, a0), z.MulAdd(v, a1)
+				z = load((*vec)(gb[32:]))
+				b0, b1 = z.MulAdd(u, b0), z.MulAdd(v, b1)
+				z = load((*vec)(gc[32:]))
+				c0, c1 = z.MulAdd(u, c0), z.MulAdd(v, c1)
+				z = load((*vec)(gd[32:]))
+				d0, d1 = z.MulAdd(u, d0), z.MulAdd(v, d1)
+			}
+			{
+				u, v := load((*vec)(p[48:])), load((*vec)(q[48:]))
+				z := load((*vec)(ga[48:]))
+				a0, a1 = z.MulAdd(u, a0), z.MulAdd(v, a1)
+				z = load((*vec)(gb[48:]))
+				b0, b1 = z.MulAdd(u, b0), z.MulAdd(v, b1)
+				z = load((*vec)(gc[48:]))
+				c0, c1 = z.MulAdd(u, c0), z.MulAdd(v, c1)
+				z = load((*vec)(gd[48:]))
+				d0, d1 = z.MulAdd(u, d0), z.MulAdd(v, d1)
+			}
 		}
 	}
 	a0.Store((*vec)(acc[0:]))

@@ -1,6 +1,7 @@
 package lanes
 
-// portable is the path in plain Go.
+// portable is the path in plain Go. Products are converted before they are added, so that no compiler fuses the two and
+// every platform gives the same bits.
 type portable struct{}
 
 func (portable) Path() string { return "portable" }
@@ -28,7 +29,7 @@ func (portable) Conv(dst, src, packed []float32, out Shape, cin, k int, add bool
 								f := w[((ci*k+ky)*k+kx)*2]
 								p := at(src, in.At(n, ci, y+ky-reach, x+kx-reach))
 								for i := range acc {
-									acc[i] += f * p[i]
+									acc[i] += float32(f * p[i])
 								}
 							}
 						}
@@ -54,7 +55,7 @@ func (portable) ConvGrad(dw, dy, src, _ []float32, out Shape, cin, k int) {
 								g := at(dy, out.At(n, co, y, x))
 								p := at(src, in.At(n, ci, y+ky-reach, x+kx-reach))
 								for i := range acc {
-									acc[i] += g[i] * p[i]
+									acc[i] += float32(g[i] * p[i])
 								}
 							}
 						}
@@ -88,7 +89,7 @@ func (portable) Moments(mean, variance, src []float32, s Shape) {
 		acc = [4]vec{}
 		each(s, c, func(i, part int) {
 			for l, v := range at(src, i) {
-				acc[part][l] += (v - m) * (v - m)
+				acc[part][l] += float32((v - m) * (v - m))
 			}
 		})
 		mean[c], variance[c] = m, sum4(&acc)/count
@@ -114,7 +115,7 @@ func (portable) GradMoments(sum, prod, dz, y, mean []float32, s Shape) {
 			g, v := at(dz, i), at(y, i)
 			for l := range g {
 				a[part][l] += g[l]
-				b[part][l] += g[l] * (v[l] - m)
+				b[part][l] += float32(g[l] * (v[l] - m))
 			}
 		})
 		sum[c], prod[c] = sum4(&a), sum4(&b)
@@ -127,7 +128,7 @@ func (portable) Affine(dst, src, a, b []float32, s Shape, add bool) {
 		each(s, c, func(i, _ int) {
 			d, v := at(dst, i), at(src, i)
 			for l := range d {
-				z := f*v[l] + t
+				z := float32(f*v[l]) + t
 				if add {
 					z += d[l]
 				}
@@ -143,7 +144,7 @@ func (portable) AffineGrad(dst, dz, y, p, q, r []float32, s Shape) {
 		each(s, c, func(i, _ int) {
 			d, u, v := at(dst, i), at(dz, i), at(y, i)
 			for l := range d {
-				d[l] = f*u[l] + (g*v[l] + t)
+				d[l] = float32(f*u[l]) + (float32(g*v[l]) + t)
 			}
 		})
 	}
@@ -214,7 +215,7 @@ func (portable) Pool3(dst, src []float32, s Shape, add bool) {
 					a, b, e := at(src, i-Lanes), at(src, i), at(src, i+Lanes)
 					w := share(x, s.Side)
 					for l := range v {
-						v[l] += ((a[l] + b[l]) + e[l]) * w
+						v[l] += float32(((a[l] + b[l]) + e[l]) * w)
 					}
 				}
 				store(at(dst, s.At(n, c, y, x)), &v, share(y, s.Side), add)
@@ -233,12 +234,12 @@ func (portable) Pool3Grad(dst, dy []float32, s Shape, add bool) {
 					for q := max(x-1, 0); q <= min(x+1, s.Side-1); q++ {
 						w := share(q, s.Side)
 						for l, g := range at(dy, s.At(n, c, r, q)) {
-							h[l] += g * w
+							h[l] += float32(g * w)
 						}
 					}
 					w := share(r, s.Side)
 					for l := range v {
-						v[l] += h[l] * w
+						v[l] += float32(h[l] * w)
 					}
 				}
 				store(at(dst, s.At(n, c, y, x)), &v, 1, add)
@@ -257,7 +258,7 @@ func each4(s Shape, f func(n, c int)) {
 
 func store(d, v *vec, scale float32, add bool) {
 	for l := range d {
-		z := v[l] * scale
+		z := float32(v[l] * scale)
 		if add {
 			z += d[l]
 		}
@@ -332,8 +333,8 @@ func (portable) MeanGrad(dst, dy []float32, s Shape) {
 
 func (portable) Step(w, v, g []float32, rate, momentum, decay float32) {
 	for i := range w {
-		d := g[i] + decay*w[i]
-		v[i] = momentum*v[i] + d
-		w[i] -= rate * (d + momentum*v[i])
+		d := g[i] + float32(decay*w[i])
+		v[i] = float32(momentum*v[i]) + d
+		w[i] -= float32(rate * (d + float32(momentum*v[i])))
 	}
 }
