@@ -150,11 +150,11 @@ func distance(shape int, u, v, radius float64) float64 {
 	}
 }
 
-// stripe is a triangle wave between -0.8 and 1 with the recipe's period.
+// stripe is a triangle wave between -0.5 and 1 with the recipe's period.
 func stripe(x float64) float64 {
 	x /= period
 	x -= math.Floor(x)
-	return -0.8 + float64(1.8*math.Abs(float64(2*x)-1))
+	return -0.5 + float64(1.5*math.Abs(float64(2*x)-1))
 }
 
 // line is a stroke from (x, y) along the unit vector (ux, uy).

@@ -26,3 +26,11 @@ func FLOPs(c nb201.Cell) int {
 	}
 	return n
 }
+
+// Stage returns the channels of stage 1 or 2 and the side of its images in pixels.
+func Stage(stage int) (channels, side int) {
+	if stage == 1 {
+		return width1, side1
+	}
+	return width2, side2
+}
