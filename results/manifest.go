@@ -17,6 +17,8 @@ type Manifest struct {
 	Created    string          `json:"created"` // of the folder's first run, RFC 3339
 	PlanDigest string          `json:"plan_digest"`
 	Plan       json.RawMessage `json:"plan"` // the last run's, as harness.Plan encodes it
+	// Environment is the last run's, without limits.
+	Environment Environment `json:"environment"`
 	// Spaces and Predictors describe those of every run in the folder.
 	Spaces     []SpaceSummary     `json:"spaces"`
 	Predictors []PredictorSummary `json:"predictors"`

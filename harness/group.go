@@ -1,0 +1,91 @@
+package harness
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/hypernas/hypernas/harness/split"
+	"github.com/hypernas/hypernas/plugins"
+)
+
+// group is a set of trials with the same training and test rows: one space,
+// split and budget. They share what they hand to predictors, which is made
+// for the first of them and let go after the last.
+type group struct {
+	plan   *Plan
+	table  *table
+	number int // of the split
+	budget int
+
+	mu   sync.Mutex
+	left int // trials that have not ended
+	made *samples
+}
+
+// samples is what the trials of a group train and test on.
+type samples struct {
+	train    plugins.Batch
+	labels   []float64
+	test     plugins.Batch
+	target   []float64
+	testRows []int // of the space
+	overlap  int
+	warnings []string
+	// poolBatch returns the unlabelled architectures; it makes them when it
+	// is first called, since most predictors want none.
+	poolBatch func() plugins.Batch
+}
+
+func (g *group) samples() (*samples, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.made != nil {
+		return g.made, nil
+	}
+	drawn, err := g.table.draw(g.plan, g.number)
+	if err != nil {
+		return nil, err
+	}
+	t, train, test := g.table, drawn.Train(g.budget), drawn.Test(g.budget)
+	g.made = &samples{
+		train: t.batch.Select(train), labels: choose(t.label, train),
+		test: t.batch.Select(test), target: choose(t.target, test), testRows: choose(t.rows, test),
+		overlap: drawn.Overlap(g.budget), warnings: drawn.Warnings(),
+		poolBatch: sync.OnceValue(func() plugins.Batch {
+			return t.batch.Select(drawn.Pool(g.plan.Pool == PoolNonTest))
+		}),
+	}
+	return g.made, nil
+}
+
+// draw draws the split with the given number.
+func (t *table) draw(p *Plan, number int) (*split.Split, error) {
+	drawn, err := split.Draw(split.Request{Preset: p.Preset, Seed: p.Seed, Number: number, Test: p.Test}, t.identities)
+	if err != nil {
+		return nil, fmt.Errorf("space %s: %w", t.space.Ref.Alias, err)
+	}
+	return drawn, nil
+}
+
+// check returns an error unless the plan's budgets fit the space.
+func (t *table) check(p *Plan) error {
+	drawn, err := t.draw(p, 0) // the others are of the same size
+	if err != nil {
+		return err
+	}
+	for _, budget := range p.Budgets {
+		if err := drawn.Check(budget); err != nil {
+			return fmt.Errorf("space %s: %w", t.space.Ref.Alias, err)
+		}
+	}
+	return nil
+}
+
+// end counts one trial of the group as ended.
+func (g *group) end() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.left--; g.left == 0 {
+		g.made = nil
+	}
+}

@@ -1,0 +1,175 @@
+package harness
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hypernas/hypernas/harness/split"
+)
+
+// ErrPlan is wrapped by errors of a plan that cannot be run; nothing was
+// written then.
+var ErrPlan = errors.New("invalid plan")
+
+// What a predictor that asks for unlabelled architectures is given.
+const (
+	PoolAll     = "all"     // every architecture of the space (transductive)
+	PoolNonTest = "nontest" // those that compute nothing that a test row computes (inductive)
+)
+
+// Plan says what to run. Everything but Limits determines results.
+type Plan struct {
+	Spaces     []Ref  `json:"spaces"`
+	Predictors []Ref  `json:"predictors"`
+	Budgets    []int  `json:"budgets"` // labels handed to Fit
+	Splits     int    `json:"splits"`  // how many
+	Seed       uint64 `json:"seed"`
+	Seeds      int    `json:"seeds"` // predictor seeds on each split
+	Preset     string `json:"preset"`
+	Test       int    `json:"test"` // test rows; 0 means all that the preset leaves
+	Pool       string `json:"pool"` // PoolAll or PoolNonTest
+	Limits     Limits `json:"-"`    // every record says which limits held
+}
+
+// Limits bounds what one trial may take; 0 means no limit.
+type Limits struct {
+	Start   time.Duration // launching the process, and its description
+	Fit     time.Duration
+	Predict time.Duration // all blocks of test rows together
+	Memory  Bytes         // resident set of the process tree; the launcher's work
+}
+
+// DefaultPlan returns what holds where a plan says nothing: 10 splits x 1
+// seed of the preset clean, the pool of all architectures, and limits that a
+// predictor on a laptop stays within.
+func DefaultPlan() Plan {
+	return Plan{
+		Splits: 10, Seeds: 1, Preset: split.Default, Pool: PoolAll,
+		Limits: Limits{Start: 10 * time.Second, Fit: 30 * time.Minute, Predict: 10 * time.Minute, Memory: 4 << 30},
+	}
+}
+
+// Validate returns an error, wrapping ErrPlan, that names the first mistake
+// that can be seen without opening a space. It gives spaces and predictors
+// without an alias theirs.
+func (p *Plan) Validate() error {
+	if err := p.validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrPlan, err)
+	}
+	return nil
+}
+
+func (p *Plan) validate() error {
+	for _, list := range []struct {
+		what string
+		refs []Ref
+	}{{"space", p.Spaces}, {"predictor", p.Predictors}} {
+		if len(list.refs) == 0 {
+			return fmt.Errorf("no %ss: name at least one %s", list.what, list.what)
+		}
+		seen := make(map[string]bool)
+		for i := range list.refs {
+			r := &list.refs[i]
+			if err := r.complete(); err != nil {
+				return fmt.Errorf("%s: %w", list.what, err)
+			}
+			if seen[r.Alias] {
+				return fmt.Errorf("two %ss are called %q: give one an alias, as in other=%s", list.what, r.Alias, r.Name)
+			}
+			seen[r.Alias] = true
+		}
+	}
+	if len(p.Budgets) == 0 {
+		return errors.New("no budgets: give at least one number of labels, such as 50")
+	}
+	seen := make(map[int]bool)
+	for _, b := range p.Budgets {
+		if b < 2 {
+			return fmt.Errorf("budget %d is too small: a predictor needs at least 2 labels", b)
+		}
+		if seen[b] {
+			return fmt.Errorf("budget %d appears twice", b)
+		}
+		seen[b] = true
+	}
+	switch {
+	case p.Splits < 1:
+		return fmt.Errorf("%d splits: there must be at least 1", p.Splits)
+	case p.Seeds < 1:
+		return fmt.Errorf("%d seeds: there must be at least 1 a split", p.Seeds)
+	case p.Test < 0 || p.Test == 1:
+		return fmt.Errorf("%d test rows: give at least 2, or 0 for all", p.Test)
+	case p.Pool != PoolAll && p.Pool != PoolNonTest:
+		return fmt.Errorf("unknown pool %q: choose %s or %s", p.Pool, PoolAll, PoolNonTest)
+	case p.Pool == PoolNonTest && p.Test == 0:
+		return fmt.Errorf("pool %s needs a number of test rows: without it only training rows lie outside the test set", PoolNonTest)
+	case p.Limits.Start < 0 || p.Limits.Fit < 0 || p.Limits.Predict < 0 || p.Limits.Memory < 0:
+		return errors.New("a limit is negative")
+	}
+	_, err := split.Lookup(p.Preset)
+	return err
+}
+
+// Digest returns the SHA-256 (hexadecimal) of what determines results: of the
+// plan as JSON.
+func (p *Plan) Digest() string {
+	data, err := json.Marshal(p)
+	if err != nil {
+		panic("harness: a plan has no JSON form")
+	}
+	sum := sha256.Sum256(append([]byte("hypernas plan v1\n"), data...))
+	return hex.EncodeToString(sum[:])
+}
+
+// Bytes is an amount of memory. It is a flag's value.
+type Bytes int64
+
+type unit struct {
+	suffix string
+	bytes  int64
+}
+
+// units are what an amount can end with, the largest first.
+func units() []unit {
+	return []unit{
+		{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+		{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"kB", 1e3}, {"B", 1}, {"", 1},
+	}
+}
+
+// Set reads an amount such as 4GiB, 500MB or 0.
+func (b *Bytes) Set(s string) error {
+	for _, u := range units() {
+		number, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+		if err != nil || n < 0 || n > math.MaxInt64/u.bytes {
+			break
+		}
+		*b = Bytes(n * u.bytes)
+		return nil
+	}
+	return fmt.Errorf("%q is no amount of memory such as 4GiB or 500MB", s)
+}
+
+// String returns what Set reads, in the largest unit that keeps it whole.
+func (b *Bytes) String() string {
+	for _, u := range units() {
+		if n := int64(*b); n != 0 && n%u.bytes == 0 && u.suffix != "" {
+			return strconv.FormatInt(n/u.bytes, 10) + u.suffix
+		}
+	}
+	return "0"
+}
+
+// Type names the kind of value in a command's help.
+func (b *Bytes) Type() string { return "bytes" }
