@@ -1,0 +1,64 @@
+package feature
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// RankGaussTo writes the normal scores of labels to dst, which has their
+// length and may be labels: the standard normal quantile of (r - 1/2) / n,
+// where r is the rank from 1, equal labels sharing their average rank. It
+// keeps the order of labels and nothing else of them, which is what ranking
+// needs where a few labels lie far below the others.
+func RankGaussTo(dst, labels []float64) {
+	order := make([]int, len(labels))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		switch {
+		case labels[i] < labels[j]:
+			return -1
+		case labels[i] > labels[j]:
+			return 1
+		}
+		return 0
+	})
+	ranked := make([]float64, len(labels))
+	for from := 0; from < len(order); {
+		to := from + 1
+		for to < len(order) && labels[order[to]] == labels[order[from]] {
+			to++
+		}
+		// Ranks from+1 to to; less 1/2 their average is (from+to)/2.
+		q := float64(from+to) / 2 / float64(len(order))
+		for _, i := range order[from:to] {
+			ranked[i] = distuv.UnitNormal.Quantile(q)
+		}
+		from = to
+	}
+	copy(dst, ranked)
+}
+
+// ZScoreTo writes labels, less their mean and divided by their population's
+// standard deviation, to dst, which has their length and may be labels. Equal
+// labels give zeros.
+func ZScoreTo(dst, labels []float64) {
+	mean := 0.0
+	for _, y := range labels {
+		mean += y / float64(len(labels))
+	}
+	squares := 0.0
+	for _, y := range labels {
+		squares += (y - mean) * (y - mean)
+	}
+	sd := math.Sqrt(squares / float64(len(labels)))
+	if slices.Min(labels) == slices.Max(labels) {
+		mean, sd = labels[0], 1
+	}
+	for i, y := range labels {
+		dst[i] = (y - mean) / sd
+	}
+}

@@ -1,0 +1,217 @@
+// Package ridge is ridge regression on the one-hot encoding of an
+// architecture: the simplest predictor that learns from labels, and the one
+// that a more elaborate one should be compared with first.
+package ridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/feature"
+)
+
+// Version rises whenever predictions with equal options change.
+const Version = 1
+
+// block is the number of rows between two looks at the context.
+const block = 1024
+
+// options are what a user may choose.
+type options struct {
+	Label string  `option:"label" doc:"transform of the labels before the fit" choices:"rank-gauss,z-score,raw"`
+	Alpha float64 `option:"alpha" doc:"penalty on the squared weights; 0 chooses it by leave-one-out error"`
+}
+
+// defaults: rank-Gauss labels, since a few diverged or tiny architectures lie
+// so far below the others that they would drive the fit (NAS-Bench-201, 78
+// labels: tau .56 against .36 with z-scores).
+func defaults() options { return options{Label: "rank-gauss"} }
+
+// alphas are the penalties that leave-one-out error chooses among: half
+// decades from 1e-3 to 1e4, largest first, so that the larger of two equally
+// good ones is taken.
+func alphas() []float64 {
+	list := make([]float64, 15)
+	for i := range list {
+		list[i] = math.Pow(10, 4-float64(i)/2)
+	}
+	return list
+}
+
+// Predictor is ridge regression with an intercept that is not penalized.
+type Predictor struct {
+	vocabulary plugins.Vocabulary
+	encoding   *feature.OneHot // nil before Fit
+	weights    []float64
+	intercept  float64
+}
+
+var _ plugins.Predictor = (*Predictor)(nil)
+
+// New returns the predictor.
+func New() *Predictor { return &Predictor{} }
+
+// Describe implements [plugins.Predictor].
+func (*Predictor) Describe(context.Context) (plugins.Description, error) {
+	return plugins.Description{
+		Name:    "ridge",
+		Version: Version,
+		Summary: "ridge regression on one-hot operations",
+		Source:  "Hoerl and Kennard, Technometrics 12(1), 1970",
+		Notes: []string{
+			"edges and attributes that vary are encoded beside the operations",
+			"dead operations are not removed",
+		},
+		Options: plugins.DescribeOptions(defaults()),
+	}, nil
+}
+
+// Fit implements [plugins.Predictor].
+func (p *Predictor) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
+	fitted, err := p.fit(ctx, t)
+	if err != nil {
+		return plugins.Fitted{}, fmt.Errorf("fit ridge: %w", err)
+	}
+	return fitted, nil
+}
+
+func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
+	o := defaults()
+	if err := plugins.SetOptions(&o, t.Options); err != nil {
+		return plugins.Fitted{}, err
+	}
+	if o.Alpha < 0 {
+		return plugins.Fitted{}, fmt.Errorf("%w: alpha=%v; it takes a number from 0", plugins.ErrOption, o.Alpha)
+	}
+	n := t.Batch.Len()
+	if n == 0 || len(t.Labels) != n {
+		return plugins.Fitted{}, fmt.Errorf("%w: %d labels for %d architectures", plugins.ErrInput, len(t.Labels), n)
+	}
+	if ctx.Err() != nil {
+		return plugins.Fitted{}, ctx.Err()
+	}
+	encoding := feature.NewOneHot(&t.Vocabulary, t.Batch.Networks)
+	y := make([]float64, n)
+	switch o.Label {
+	case "rank-gauss":
+		feature.RankGaussTo(y, t.Labels)
+	case "z-score":
+		feature.ZScoreTo(y, t.Labels)
+	default:
+		copy(y, t.Labels)
+	}
+	var warnings []string
+	weights, intercept := []float64{}, floats.Sum(y)/float64(n)
+	if d := encoding.Dim(); d > 0 {
+		x := mat.NewDense(n, d, nil)
+		for i := range n {
+			encoding.EncodeTo(x.RawRowView(i), &t.Vocabulary, &t.Batch.Networks[i])
+		}
+		var err error
+		if weights, intercept, err = solve(ctx, x, y, o.Alpha); err != nil {
+			return plugins.Fitted{}, err
+		}
+	} else {
+		warnings = append(warnings, "all training architectures look alike, so every prediction is the same")
+	}
+	p.vocabulary, p.encoding, p.weights, p.intercept = t.Vocabulary, encoding, weights, intercept
+	return plugins.Fitted{Warnings: warnings}, nil
+}
+
+// solve minimizes |y - x w - b|^2 + alpha |w|^2 over the weights w and the
+// intercept b. x has a row an observation; it is overwritten. With alpha = 0
+// it takes the one of alphas whose leave-one-out error is least.
+//
+// With the columns of x centered and x = U S V', the fit is H y,
+// H = 1/n + U S^2/(S^2+alpha) U', and the error of a row left out is its
+// residual divided by 1 - H_ii (Hastie et al., The Elements of Statistical
+// Learning, equation 7.64).
+func solve(ctx context.Context, x *mat.Dense, y []float64, alpha float64) (weights []float64, intercept float64, err error) {
+	n, d := x.Dims()
+	means := make([]float64, d)
+	for i := range n {
+		floats.AddScaled(means, 1/float64(n), x.RawRowView(i))
+	}
+	for i := range n {
+		floats.Sub(x.RawRowView(i), means)
+	}
+	mean := floats.Sum(y) / float64(n)
+	centered := make([]float64, n)
+	for i := range y {
+		centered[i] = y[i] - mean
+	}
+	var svd mat.SVD
+	if !svd.Factorize(x, mat.SVDThin) {
+		return nil, 0, errors.New("singular value decomposition did not converge")
+	}
+	if ctx.Err() != nil {
+		return nil, 0, ctx.Err()
+	}
+	var u, v mat.Dense
+	svd.UTo(&u)
+	svd.VTo(&v)
+	s := svd.Values(nil)
+	uy := make([]float64, len(s)) // U' y
+	for i := range n {
+		floats.AddScaled(uy, centered[i], u.RawRowView(i))
+	}
+	if alpha == 0 {
+		alpha = leaveOneOut(&u, s, uy, centered)
+	}
+	weights = make([]float64, d)
+	for k := range s {
+		uy[k] *= s[k] / (s[k]*s[k] + alpha)
+	}
+	for j := range d {
+		weights[j] = floats.Dot(v.RawRowView(j), uy)
+	}
+	return weights, mean - floats.Dot(means, weights), nil
+}
+
+// leaveOneOut returns the penalty whose summed squared leave-one-out error is
+// least.
+func leaveOneOut(u *mat.Dense, s, uy, centered []float64) float64 {
+	list := alphas()
+	best, least := list[0], math.Inf(1)
+	for _, alpha := range list {
+		sum := 0.0
+		for i := range centered {
+			fit, leverage := 0.0, 1/float64(len(centered))
+			for k, u := range u.RawRowView(i) {
+				shrink := s[k] * s[k] / (s[k]*s[k] + alpha)
+				fit += u * shrink * uy[k]
+				leverage += u * u * shrink
+			}
+			e := (centered[i] - fit) / (1 - leverage)
+			sum += e * e
+		}
+		if sum < least {
+			best, least = alpha, sum
+		}
+	}
+	return best
+}
+
+// Predict implements [plugins.Predictor]. Values are on the scale of the
+// transformed labels.
+func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
+	if p.encoding == nil {
+		return nil, fmt.Errorf("predict with ridge: %w", plugins.ErrNotFitted)
+	}
+	values := make([]float64, b.Len())
+	x := make([]float64, p.encoding.Dim())
+	for i := range values {
+		if i%block == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		p.encoding.EncodeTo(x, &p.vocabulary, &b.Networks[i])
+		values[i] = p.intercept + floats.Dot(x, p.weights)
+	}
+	return values, nil
+}
