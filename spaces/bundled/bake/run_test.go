@@ -1,10 +1,15 @@
 package bake
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"testing"
@@ -109,6 +114,70 @@ func TestSameBytesWithAnyWorkersAndAfterAKill(t *testing.T) {
 	}
 }
 
+// TestKill kills a process in the middle of a bake and lets another one go on.
+func TestKill(t *testing.T) {
+	o := Options{Seeds: 2, Workers: 2, Cells: someCells(), Recipe: tiny(), Kernels: lanes.Portable(), shardCells: 2}
+	if dir := os.Getenv("HYPERNAS_TEST_BAKE"); dir != "" {
+		o.Dir = dir
+		o.Progress = func(p Progress) { fmt.Println(p.Done) }
+		if err := Run(t.Context(), o); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	o.Dir = t.TempDir()
+	if err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	want := files(t, o.Dir)
+
+	dir := t.TempDir()
+	child := exec.Command(os.Args[0], "-test.run=^TestKill$", "-test.v")
+	child.Env = append(os.Environ(), "HYPERNAS_TEST_BAKE="+dir)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if lines.Text() == "5" { // two shards are written and the third is begun
+			break
+		}
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Wait(); err == nil {
+		t.Fatal("the child ended by itself")
+	}
+	before := files(t, dir)
+
+	o.Dir = dir
+	first := -1
+	o.Progress = func(p Progress) {
+		if first < 0 {
+			first = p.Done
+		}
+	}
+	if err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if first < 4 || first >= 12 {
+		t.Errorf("the second run begins at %d trainings, want the shards that the first finished, at least 4 of 12", first)
+	}
+	got := files(t, dir)
+	for name, text := range want {
+		if got[name] != text {
+			t.Errorf("%s differs after the kill:\n%s\nwant\n%s", name, got[name], text)
+		}
+		if old, ok := before[name]; ok && old != text {
+			t.Errorf("%s was not whole at the kill:\n%s", name, old)
+		}
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	o := Options{Dir: t.TempDir(), Seeds: 1, Workers: 1, Cells: someCells()[:2], Recipe: tiny(), Kernels: lanes.Portable()}
 	if err := Run(t.Context(), o); err != nil {
@@ -185,6 +254,40 @@ func TestTableRoundTrip(t *testing.T) {
 			t.Errorf("%s: a broken table was decoded", name)
 		}
 	}
+}
+
+// TestStoredTable repeats random trainings of the table that the repository carries.
+func TestStoredTable(t *testing.T) {
+	manifest, err := os.ReadFile("../data/manifest.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("no table is stored")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts, err := os.ReadFile("../data/counts.csv.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := Decode(manifest, counts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Twenty trainings take ten seconds of a core with vector kernels; plain Go takes as long for one.
+	rows := 20
+	k := lanes.Best()
+	switch {
+	case testing.Short():
+		rows = 1
+	case k.Path() == "portable":
+		rows = 2
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	picked := make([]int, rows)
+	for i := range picked {
+		picked[i] = r.IntN(len(table.Cells))
+	}
+	retrain(t, table, k, picked)
 }
 
 // retrain repeats the trainings of some rows of a table, each with one of its seeds in turn, and compares the counts:
