@@ -9,11 +9,15 @@ import "simd/archsimd"
 // after it runs at a third of its speed.
 type avx512 struct{}
 
-func best() Kernels {
-	if archsimd.X86.AVX512() {
-		return avx512{}
+func available() []Kernels {
+	ks := []Kernels{portable{}}
+	if archsimd.X86.AVX2() && archsimd.X86.FMA() {
+		ks = append(ks, avx2{})
 	}
-	return portable{}
+	if archsimd.X86.AVX512() {
+		ks = append(ks, avx512{})
+	}
+	return ks
 }
 
 func (avx512) Path() string { return "avx512" }

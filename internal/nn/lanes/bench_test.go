@@ -8,7 +8,12 @@ import (
 
 // BenchmarkConv measures the convolutions of the bundled space's two stages on a batch of 64 images.
 func BenchmarkConv(b *testing.B) {
-	k := Best()
+	for _, k := range Available() {
+		b.Run(k.Path(), func(b *testing.B) { benchmarkConv(b, k) })
+	}
+}
+
+func benchmarkConv(b *testing.B, k Kernels) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, s := range []Shape{{4, 8, 8}, {4, 16, 4}} {
 		for _, size := range []int{1, 3} {

@@ -146,7 +146,7 @@ func slope(x *float64, f func() float64) float64 {
 // TestAgainstReference compares what every kernel computes with the reference in float64, and every gradient with
 // finite differences of the reference at random places.
 func TestAgainstReference(t *testing.T) {
-	for _, k := range paths() {
+	for _, k := range Available() {
 		for _, side := range []int{4, 8} {
 			t.Run(fmt.Sprintf("%s/%d", k.Path(), side), func(t *testing.T) {
 				const images, cin, cout = 2 * Lanes, 4, 8
@@ -264,7 +264,7 @@ func TestAgainstReference(t *testing.T) {
 // TestStep compares an optimizer step with one computed by hand: g' = g + decay*w = 1.02, v = 0.9*0.5 + 1.02 = 1.47,
 // w = 2 - 0.1*(1.02 + 0.9*1.47) = 1.7657.
 func TestStep(t *testing.T) {
-	for _, k := range paths() {
+	for _, k := range Available() {
 		w, v, g := make([]float32, 17), make([]float32, 17), make([]float32, 17)
 		for i := range w {
 			w[i], v[i], g[i] = 2, 0.5, 1

@@ -28,7 +28,7 @@ func (s Shape) Pixels() int { return s.Blocks * Lanes * s.Side * s.Side }
 // it needs it and writes the inner pixels of its destination only, so padding that was zero stays zero. With add, the
 // result is added to the destination; without, it replaces it. Destinations don't overlap sources unless said.
 type Kernels interface {
-	// Path names the implementation: "avx512" or "portable".
+	// Path names the implementation: "avx512", "avx2" or "portable".
 	Path() string
 
 	// Conv writes the convolution of src (cin channels) by weights that PackConv packed into dst, with stride one and
@@ -75,8 +75,14 @@ type Kernels interface {
 // Portable returns the kernels in plain Go.
 func Portable() Kernels { return portable{} }
 
-// Best returns the fastest kernels that this build and this processor have.
-func Best() Kernels { return best() }
+// Available returns the kernels that this build and this processor have, slowest first.
+func Available() []Kernels { return available() }
+
+// Best returns the fastest of them.
+func Best() Kernels {
+	ks := available()
+	return ks[len(ks)-1]
+}
 
 // packSlack is how many floats a packed filter is longer than its weights: kernels load four at a time.
 const packSlack = 3

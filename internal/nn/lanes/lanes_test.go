@@ -4,17 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
-
-// paths returns every implementation that this build and processor have.
-func paths() []Kernels {
-	ks := []Kernels{Portable()}
-	if b := Best(); b.Path() != "portable" {
-		ks = append(ks, b)
-	}
-	return ks
-}
 
 func random(n int, r *rand.Rand) []float32 {
 	x := make([]float32, n)
@@ -111,18 +103,26 @@ func results(k Kernels, out Shape, cin int) map[string][]float32 {
 	return got
 }
 
-// TestPathsAgree compares every kernel of every path with plain Go's.
+// TestPathsAgree compares every kernel of every path with plain Go's, and vector paths bit by bit.
 func TestPathsAgree(t *testing.T) {
 	for _, tc := range []struct {
 		out Shape
 		cin int
 	}{{Shape{2, 8, 8}, 4}, {Shape{1, 8, 8}, 8}, {Shape{3, 16, 4}, 16}, {Shape{2, 16, 4}, 8}} {
+		var vector map[string][]float32
 		want := results(Portable(), tc.out, tc.cin)
-		for _, k := range paths() {
-			for name, got := range results(k, tc.out, tc.cin) {
+		for _, k := range Available() {
+			all := results(k, tc.out, tc.cin)
+			for name, got := range all {
+				if vector != nil && !slices.Equal(got, vector[name]) {
+					t.Errorf("%s %v cin %d: %s has other bits than another vector path", k.Path(), tc.out, tc.cin, name)
+				}
 				if d := far(got, want[name]); d > 5e-6 {
 					t.Errorf("%s %v cin %d: %s differs from plain Go by %g", k.Path(), tc.out, tc.cin, name, d)
 				}
+			}
+			if k.Path() != "portable" {
+				vector = all
 			}
 		}
 	}

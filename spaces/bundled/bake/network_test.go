@@ -10,15 +10,6 @@ import (
 	"github.com/hypernas/hypernas/internal/nn/lanes"
 )
 
-// paths returns every implementation of the kernels that this build and processor have.
-func paths() []lanes.Kernels {
-	ks := []lanes.Kernels{lanes.Portable()}
-	if b := lanes.Best(); b.Path() != "portable" {
-		ks = append(ks, b)
-	}
-	return ks
-}
-
 // numbers is the generator of testdata/network.py.
 type numbers uint32
 
@@ -50,7 +41,7 @@ func TestNetworkAgainstPyTorch(t *testing.T) {
 		t.Fatal(err)
 	}
 	const blocks = 2
-	for _, k := range paths() {
+	for _, k := range lanes.Available() {
 		for _, w := range want {
 			c, err := nb201.Parse(w.Cell)
 			if err != nil {
