@@ -1,6 +1,10 @@
 package plugins
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"strings"
+)
 
 // Space is a search space: rows of architectures with what was measured of
 // them. The host calls Describe, then Open once, then the other methods, any
@@ -70,6 +74,43 @@ func (s *SpaceInfo) ColumnNamed(name string) *Column {
 	for i := range s.Columns {
 		if s.Columns[i].Name == name {
 			return &s.Columns[i]
+		}
+	}
+	return nil
+}
+
+// Validate returns an error unless d can stand in tables and records: a name
+// of up to 64 lower-case letters, digits and ._+- and no version below 0.
+func (d *Description) Validate() error {
+	if d.Name == "" || len(d.Name) > 64 || strings.Trim(d.Name, "abcdefghijklmnopqrstuvwxyz0123456789._+-") != "" {
+		return fmt.Errorf("name is %q, want up to 64 lower-case letters, digits and ._+-", d.Name)
+	}
+	if d.Version < 0 {
+		return fmt.Errorf("version is %d", d.Version)
+	}
+	return nil
+}
+
+// Validate returns an error unless s describes a space that trials can run
+// on.
+func (s *SpaceInfo) Validate() error {
+	if s.Rows < 1 {
+		return fmt.Errorf("space has %d rows", s.Rows)
+	}
+	if len(s.Digest) != 64 || strings.Trim(s.Digest, "0123456789abcdef") != "" {
+		return fmt.Errorf("digest is %q, want a SHA-256 in lower-case hexadecimal", s.Digest)
+	}
+	if err := s.Vocabulary.Validate(); err != nil {
+		return err
+	}
+	for i := range s.Columns {
+		if c := s.Columns[i].Name; c == "" || s.ColumnNamed(c) != &s.Columns[i] {
+			return fmt.Errorf("column %q appears twice or has no name", c)
+		}
+	}
+	for _, role := range []struct{ what, name string }{{"label", s.Label}, {"target", s.Target}} {
+		if s.ColumnNamed(role.name) == nil {
+			return fmt.Errorf("%s is %q, which is no column", role.what, role.name)
 		}
 	}
 	return nil

@@ -1,0 +1,77 @@
+package host
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/hypernas/hypernas/plugins/internal/wire"
+)
+
+// Failure is what went wrong with a plugin process, as opposed to an error
+// that the plugin returned.
+type Failure struct {
+	// Reason is one line, such as "fit took longer than 30m0s".
+	Reason string
+	log    string
+}
+
+// Error returns the reason.
+func (f *Failure) Error() string { return f.Reason }
+
+// Log returns the end of what the process had logged.
+func (f *Failure) Log() string { return f.log }
+
+// ending says how a process ended that nobody asked to end, or "" where it
+// was asked to; doing is what it was busy with.
+func ending(r report, limits Limits, panicLine, doing string) string {
+	switch {
+	case r.Lost != "":
+		return r.Lost
+	case r.StartError != "":
+		return "cannot be started: " + r.StartError
+	case r.HeldBytes > 0:
+		return fmt.Sprintf("memory limit %s exceeded (held %s)", formatBytes(limits.MemoryBytes), formatBytes(r.HeldBytes))
+	case r.Killed:
+		return ""
+	case panicLine != "" && (!r.Exited || r.Status != 0):
+		return "panicked: " + panicLine
+	case r.Exited:
+		return fmt.Sprintf("exited with status %d %s", r.Status, doing)
+	default:
+		return fmt.Sprintf("killed by signal %s %s", r.Signal, doing)
+	}
+}
+
+// spoiled says what is wrong with the first line that a process printed, or
+// returns "" for a handshake.
+func spoiled(line string) string {
+	// core version | protocol version | network | address | protocol | …
+	parts := strings.Split(strings.TrimSpace(line), "|")
+	core, coreErr := strconv.Atoi(parts[0])
+	if len(parts) < 4 || coreErr != nil {
+		return fmt.Sprintf("printed %s to standard output, where the handshake is due", quote(line))
+	}
+	version, err := strconv.Atoi(parts[1])
+	switch {
+	case core != coreVersion:
+		return fmt.Sprintf("speaks version %d of go-plugin's handshake, want %d", core, coreVersion)
+	case err != nil || version != wire.ProtocolVersion:
+		return fmt.Sprintf("speaks version %s of the plugin protocol, want %d; build it against this hypernas's plugins package", quote(parts[1]), wire.ProtocolVersion)
+	case len(parts) < 5 || parts[4] != "grpc":
+		return "does not speak gRPC"
+	}
+	return ""
+}
+
+// coreVersion is go-plugin's own version of the handshake line.
+const coreVersion = 1
+
+// quote returns the beginning of s in quotes.
+func quote(s string) string {
+	const most = 100
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return strconv.Quote(s)
+}

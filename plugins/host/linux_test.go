@@ -1,0 +1,88 @@
+//go:build linux
+
+package host_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// eat takes n bytes of memory that the race detector does not shadow.
+func eat(n int) {
+	b, err := syscall.Mmap(-1, 0, n, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < len(b); i += 4096 {
+		b[i] = 1
+	}
+}
+
+func newSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+func kill(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }
+
+// stderr returns the process's own standard error, which os.Stderr of a
+// serving plugin is not.
+func stderr() *os.File { return os.NewFile(2, "stderr") }
+
+// listenAndIgnore makes a good handshake and then says nothing.
+func listenAndIgnore() {
+	path := filepath.Join(os.Getenv("PLUGIN_UNIX_SOCKET_DIR"), "deaf")
+	if _, err := net.Listen("unix", path); err != nil {
+		panic(err)
+	}
+	fmt.Printf("1|1|unix|%s|grpc|\n", path)
+	select {}
+}
+
+// processesWith returns the command lines of the processes that have s in
+// their environment, as those have that a plugin with a scratch folder in s
+// leaves behind.
+func processesWith(t *testing.T, s string) []string {
+	t.Helper()
+	var found []string
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		environ, err := os.ReadFile(file)
+		if err == nil && strings.Contains(string(environ), s) {
+			cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+			found = append(found, strings.ReplaceAll(string(cmdline), "\x00", " "))
+		}
+	}
+	return found
+}
+
+// waitUntilGone waits until no process has dir in its environment and nothing
+// is left in dir.
+func waitUntilGone(t *testing.T, dir string) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		processes := processesWith(t, dir)
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(processes) == 0 && len(files) == 0 {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("left behind: processes %q, files %v", processes, files)
+		case <-tick.C:
+		}
+	}
+}

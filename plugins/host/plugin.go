@@ -1,0 +1,82 @@
+package host
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/hypernas/hypernas/plugins/internal/wire"
+)
+
+// Kind is what a plugin implements.
+type Kind string
+
+// The kinds of plugin.
+const (
+	KindPredictor Kind = wire.PredictorName
+	KindSpace     Kind = wire.SpaceName
+)
+
+// Plugin is a program that can be launched.
+type Plugin struct {
+	Kind Kind
+	Name string // for messages
+	Path string // of the executable, absolute
+	Args []string
+	// Identity is "builtin:NAME@VERSION" or "sha256:HEX" of the executable.
+	Identity string
+
+	call string // what the process finds as its own name; "" means Path
+}
+
+// Builtin returns the plugin that this executable is when it is started with
+// the arguments "plugin", kind and name.
+func Builtin(kind Kind, name string, version int) (Plugin, error) {
+	path, err := self()
+	if err != nil {
+		return Plugin{}, fmt.Errorf("find the executable: %w", err)
+	}
+	return Plugin{
+		Kind: kind, Name: name, Path: path, Args: []string{"plugin", string(kind), name},
+		Identity: fmt.Sprintf("builtin:%s@%d", name, version),
+		call:     os.Args[0],
+	}, nil
+}
+
+// External returns the plugin in the executable file at path, and hashes it.
+func External(kind Kind, name, path string, args ...string) (Plugin, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return Plugin{}, err
+	}
+	sum, err := hashFile(path)
+	if err != nil {
+		return Plugin{}, fmt.Errorf("%s %s: %w", kind, name, err)
+	}
+	return Plugin{Kind: kind, Name: name, Path: path, Args: args, Identity: "sha256:" + sum}, nil
+}
+
+// hashFile returns the SHA-256 of a regular file in hexadecimal.
+func hashFile(path string) (sum string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is not a file", path)
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

@@ -1,0 +1,11 @@
+// Package plugintest checks that a predictor or a search space keeps the
+// contract of package plugins. A plugin's test is one call:
+//
+//	func TestContract(t *testing.T) {
+//		plugintest.Predictor(t, func() plugins.Predictor { return New() })
+//	}
+//
+// Calls go over gRPC, as they do in use, within the test's process. What the
+// plugin works on is [Chains], a search space of 125 invented architectures,
+// which serves other tests as well.
+package plugintest
