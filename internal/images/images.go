@@ -1,5 +1,5 @@
 // Package images draws the generated pictures that the bundled search space is trained on and that HyperNAS's
-// auxiliary task uses (its training images only): small grey pictures of a striped shape under noise, jitter and
+// auxiliary task uses (its training images only): small gray pictures of a striped shape under noise, jitter and
 // clutter, in ten classes. Nothing is downloaded, and nothing depends on the clock or on the platform: every
 // operation is integer arithmetic or one correctly rounded IEEE 754 operation (+, -, *, / and square root, each
 // converted explicitly so that no compiler may fuse two), so the pixels have the same bits everywhere.
@@ -22,18 +22,18 @@ const (
 	Classes = 2 * Shapes
 )
 
-// Constants of the recipe. They were set by a pilot of 200 cells, see docs/bundled.md: hard enough that accuracies
+// Constants of the recipe. They were set by pilots, see docs/bundled.md: hard enough that accuracies
 // spread, easy enough that a good cell is well above a bad one after four epochs.
 const (
 	noise     = 0.15 // standard deviation of the pixel noise, of a range of one
-	jitter    = 1.5  // largest shift of the shape's centre, in pixels, along each axis
+	jitter    = 1.5  // largest shift of the shape's center, in pixels, along each axis
 	contrast  = 0.8  // largest height of the shape above the background
 	rotation  = 0.3  // largest rotation of shape and stripes, in radians (of the half-angle's tangent, twice)
 	minRadius = 4.0  // smallest radius of a shape, in pixels
 	maxRadius = 6.0  // largest radius
 	period    = 4.0  // of the stripes, in pixels
 	segments  = 1    // clutter: straight strokes that mean nothing
-	// background is the mean grey of an empty pixel, of a range of one.
+	// background is the mean gray of an empty pixel, of a range of one.
 	background = 0.3
 )
 
@@ -49,7 +49,7 @@ const (
 
 // Set is n pictures with their labels.
 type Set struct {
-	// Pixels is n x Side x Side, row by row; each value is a multiple of 1/64 in [-2, 2), zero at mid-grey.
+	// Pixels is n x Side x Side, row by row; each value is a multiple of 1/64 in [-2, 2), zero at mid-gray.
 	Pixels []float32
 	// Labels is n classes: 2*shape + direction of the stripes. Picture i has label i mod Classes.
 	Labels []uint8
@@ -84,14 +84,14 @@ func (g generator) between(low, high float64) float64 {
 	return low + float64(g.unit()*(high-low))
 }
 
-// normal returns an approximately normal number of variance one: the sum of four 16-bit uniform numbers, centred
+// normal returns an approximately normal number of variance one: the sum of four 16-bit uniform numbers, centerd
 // (Irwin-Hall with n = 4, bounded by 2*sqrt(3)). It needs no logarithm, so it is exact everywhere.
 func (g generator) normal() float64 {
 	u := g.src.Uint64()
 	sum := float64(u&0xffff + u>>16&0xffff + u>>32&0xffff + u>>48)
-	const centre = 2 * 0xffff
+	const center = 2 * 0xffff
 	const scale = 1.7320508075688772 / 0x10000 // sqrt(12/4) over the uniform numbers' range
-	return float64((sum - centre) * scale)
+	return float64((sum - center) * scale)
 }
 
 // draw paints one picture of a class into 256 pixels.
@@ -185,7 +185,7 @@ func norm(x, y float64) float64 { return math.Sqrt(float64(x*x) + float64(y*y)) 
 
 func clamp(x float64) float64 { return min(max(x, 0), 1) }
 
-// quantize rounds a grey value of nominal range one to 8 bits, as a picture file would hold it, and centres it.
+// quantize rounds a gray value of nominal range one to 8 bits, as a picture file would hold it, and centers it.
 func quantize(v float64) float32 {
 	b := math.Floor(float64(v*128) + 64.5)
 	b = min(max(b, 0), 255)

@@ -134,7 +134,7 @@ func (s *stage) forward(k lanes.Kernels, m mode) {
 			}
 			add = true
 		}
-		if s.convolved(v) && !(v == 0 && s.positive) {
+		if s.convolved(v) && (v > 0 || !s.positive) {
 			k.ReLU(s.relu[v], s.x[v], s.shape)
 		}
 	}

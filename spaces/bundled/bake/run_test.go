@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -292,8 +293,14 @@ func TestStoredTable(t *testing.T) {
 	retrain(t, table, k, picked)
 }
 
+// tolerance is how far an accuracy may be from the table's with another arithmetic. Rounding differences grow in a
+// training until they are like a change of seed, whose standard deviation is 0.014 on average: two accuracies differ
+// by 0.02, and by more than four times that once in ten thousand. Measured on two cells: 0.004 and 0.015 of the
+// validation pictures, 0.003 and 0.007 of the test pictures.
+const tolerance = 0.08
+
 // retrain repeats the trainings of some rows of a table, each with one of its seeds in turn, and compares the counts:
-// exactly where the kernels have the table's arithmetic, within tolerance elsewhere.
+// exactly where the kernels have the table's arithmetic, within tolerance elsewhere if the test set is large enough.
 func retrain(t *testing.T, table *Table, k lanes.Kernels, rows []int) {
 	t.Helper()
 	trainer, err := table.Trainer(k)
@@ -307,8 +314,17 @@ func retrain(t *testing.T, table *Table, k lanes.Kernels, rows []int) {
 				continue
 			}
 			got, want := seed.Train(table.Cells[row]), table.Results[row][s]
-			if table.Exact(k) && got != want {
-				t.Errorf("%s: cell %d with seed %d gives %v, the table has %v", k.Path(), table.Cells[row], number, got, want)
+			if table.Exact(k) {
+				if got != want {
+					t.Errorf("%s: cell %d with seed %d gives %v, the table has %v", k.Path(), table.Cells[row], number, got, want)
+				}
+				continue
+			}
+			r := table.Manifest.Recipe
+			v := math.Abs(float64(got.Validation-want.Validation)) / float64(r.Validation)
+			e := math.Abs(float64(got.Test-want.Test)) / float64(r.Test)
+			if r.Test >= 1000 && (v > tolerance || e > tolerance) {
+				t.Errorf("%s: cell %d with seed %d gives %v, the table has %v: more than %v apart", k.Path(), table.Cells[row], number, got, want, tolerance)
 			}
 		}
 	}

@@ -111,11 +111,12 @@ func (t *Table) Encode() (manifest, counts []byte, err error) {
 }
 
 func (t *Table) header() string {
-	h := "cell"
+	var h strings.Builder
+	h.WriteString("cell")
 	for _, s := range t.Manifest.Seeds {
-		h += fmt.Sprintf(",validation%d,test%d", s, s)
+		fmt.Fprintf(&h, ",validation%d,test%d", s, s)
 	}
-	return h
+	return h.String()
 }
 
 func (t *Table) text() string {

@@ -28,8 +28,9 @@ type Recipe struct {
 	SkeletonTraining string  `json:"skeleton_cell"`
 }
 
-// DefaultRecipe is the recipe of the bundled table. A pilot of 200 cells with 4 seeds each fixed it; see
-// docs/bundled.md for what it reached.
+// DefaultRecipe is the recipe of the bundled table. Pilots on random cells fixed it, see docs/bundled.md: with these
+// pictures and this recipe, 100 cells with 2 seeds each gave tau .93 between validation and test accuracy of one run,
+// .82 between the test accuracies of two seeds, and .67 between parameters and mean test accuracy.
 func DefaultRecipe() Recipe {
 	return Recipe{
 		Task:             images.Version,
