@@ -220,3 +220,15 @@ func FuzzParsePlan(f *testing.F) {
 		p.Digest()
 	})
 }
+
+// Keys are pinned: a rebuilt hypernas must find its records again. The hash
+// is of this package's own making.
+func TestTrialKeysArePinned(t *testing.T) {
+	trial := harness.Trial{
+		Form: 1, Space: "00ff", Label: "val", Target: "test", Predictor: "builtin:np@1", Options: map[string]string{"b": "2", "a": "1"},
+		Preset: "clean", Test: 5, Pool: "all", Split: 3, Budget: 50, Seed: 7, Repeat: 1,
+	}
+	if got, want := trial.Key(), "cbb9947ab5d1c0940debf1ba20b5b029195e7bd19032c12cf562d6af796688dc"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -21,43 +22,42 @@ type Ref struct {
 // no quoting: where a path or value holds a colon or comma, or a path an
 // equals sign, the map form of a plan file is needed.
 func ParseRef(s string) (Ref, error) {
-	fail := func(format string, args ...any) (Ref, error) {
-		return Ref{}, fmt.Errorf("%q: "+format+"; write [ALIAS=]NAME|PATH[:key=value…]", append([]any{s}, args...)...)
+	r, err := parseRef(s)
+	if err != nil {
+		return Ref{}, fmt.Errorf("%q: %w; write [ALIAS=]NAME|PATH[:key=value…]", s, err)
 	}
+	return r, nil
+}
+
+func parseRef(s string) (r Ref, err error) {
 	if strings.Contains(s, ",") {
-		return fail("a comma separates items of a list")
+		return r, errors.New("a comma separates items of a list")
 	}
-	head, rest, _ := strings.Cut(strings.TrimSpace(s), ":")
-	var r Ref
-	alias, name, ok := strings.Cut(head, "=")
-	if ok {
+	head, rest, options := strings.Cut(strings.TrimSpace(s), ":")
+	r.Name = head
+	if alias, name, ok := strings.Cut(head, "="); ok {
 		r.Alias, r.Name = alias, name
 		if alias == "" {
-			return fail("the alias is empty")
+			return r, errors.New("the alias is empty")
 		}
-	} else {
-		r.Name = head
 	}
-	if rest == "" && strings.Contains(s, ":") {
-		return fail("there is no option after the colon")
+	if options && rest == "" {
+		return r, errors.New("there is no option after the colon")
 	}
-	if rest != "" {
+	if options {
 		r.Options = make(map[string]string)
 		for option := range strings.SplitSeq(rest, ":") {
 			key, value, ok := strings.Cut(option, "=")
 			if !ok || key == "" {
-				return fail("option %q is no key=value", option)
+				return r, fmt.Errorf("option %q is no key=value", option)
 			}
 			if _, twice := r.Options[key]; twice {
-				return fail("option %q appears twice", key)
+				return r, fmt.Errorf("option %q appears twice", key)
 			}
 			r.Options[key] = value
 		}
 	}
-	if err := r.complete(); err != nil {
-		return fail("%w", err)
-	}
-	return r, nil
+	return r, r.complete()
 }
 
 // ParseRefs reads a list of what ParseRef reads, separated by commas.

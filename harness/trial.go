@@ -274,10 +274,9 @@ func (a *attempt) start(ctx context.Context) (process Process, failed *stageErro
 	if failed == nil {
 		return process, nil
 	}
-	var launch *LaunchError
 	if process != nil {
 		failed.ended = process.Close()
-	} else if errors.As(failed.err, &launch) {
+	} else if launch, ok := errors.AsType[*LaunchError](failed.err); ok {
 		failed.ended = launch.Ended
 	}
 	return nil, failed
@@ -308,7 +307,6 @@ func (a *attempt) use(ctx context.Context, process Process) (failed *stageError)
 		return failed
 	}
 	values := make([]float64, 0, len(s.target))
-	var unusable error
 	a.record.Cost.PredictSeconds, failed = a.stage(ctx, "predict", limits.Predict, func(ctx context.Context) error {
 		for lo := 0; lo < s.test.Len(); lo += PredictBlock {
 			block := s.test.Slice(lo, min(lo+PredictBlock, s.test.Len()))
@@ -316,31 +314,37 @@ func (a *attempt) use(ctx context.Context, process Process) (failed *stageError)
 			if err != nil {
 				return err
 			}
-			if unusable = check(v, lo, block.Len()); unusable != nil {
-				return nil
+			if err := check(v, lo, block.Len()); err != nil {
+				return err
 			}
 			values = append(values, v...)
 		}
 		return nil
 	})
-	if failed == nil && unusable != nil {
-		failed = &stageError{stage: "score", reason: unusable.Error(), err: unusable}
-	}
 	if failed == nil {
 		a.values = values
+	} else if _, ok := errors.AsType[unusableError](failed.err); ok {
+		// The process answered, so its own end is not the reason.
+		failed.stage, failed.reason = "score", failed.err.Error()
 	}
 	return failed
 }
 
-// check returns an error unless v holds a finite value for each of the want
-// test rows from lo on.
+// unusableError says why predictions can't be scored.
+type unusableError string
+
+// Error returns the reason.
+func (e unusableError) Error() string { return string(e) }
+
+// check returns an unusableError unless v holds a finite value for each of
+// the want test rows from lo on.
 func check(v []float64, lo, want int) error {
 	if len(v) != want {
-		return fmt.Errorf("%d predictions for %d architectures", len(v), want)
+		return unusableError(fmt.Sprintf("%d predictions for %d architectures", len(v), want))
 	}
 	for i, x := range v {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return fmt.Errorf("the prediction for test row %d is %v", lo+i, x)
+			return unusableError(fmt.Sprintf("the prediction for test row %d is %v", lo+i, x))
 		}
 	}
 	return nil

@@ -49,7 +49,7 @@ func tied(r *rand.Rand, n, levels int) []float64 {
 
 func TestKendallTauBEqualsItsDefinition(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 0))
-	for n := range 120 {
+	for n := 0; n < 120; n += 1 + n/12 {
 		for _, levels := range []int{1, 2, 3, 10, 1000} {
 			x, y := tied(r, n, levels), tied(r, n, 1+r.IntN(levels))
 			got, gotOK := metric.KendallTauB(x, y)

@@ -178,8 +178,11 @@ func TestErrorsNameTheMistake(t *testing.T) {
 		budget int
 		want   string
 	}{
-		{all, 5258, ""}, {all, 5259, "do not fit"}, {all, 6000, "budget 6000 is larger than the space, which has 5260 identities"},
-		{some, 4760, ""}, {some, 4761, "budget 4761 and 500 test rows"},
+		{all, 5258, ""},
+		{all, 5259, "do not fit"},
+		{all, 6000, "budget 6000 is larger than the space, which has 5260 identities"},
+		{some, 4760, ""},
+		{some, 4761, "budget 4761 and 500 test rows"},
 	} {
 		err := tc.s.Check(tc.budget)
 		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
