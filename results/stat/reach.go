@@ -2,6 +2,7 @@ package stat
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -49,7 +50,7 @@ func Reach(budgets []Budget, level float64, random *rand.Rand) Samples {
 	budgets = slices.Clone(budgets)
 	slices.SortFunc(budgets, func(a, b Budget) int { return a.Labels - b.Labels })
 	labels := make([]int, len(budgets))
-	curves := make(map[int][]float64) // by split, a value a budget
+	bySplit := make(map[int][]float64) // a value a budget
 	for b, budget := range budgets {
 		if budget.Labels < 1 || (b > 0 && budget.Labels == labels[b-1]) {
 			panic(fmt.Sprintf("stat: budget %d is not positive or stands twice", budget.Labels))
@@ -59,45 +60,44 @@ func Reach(budgets []Budget, level float64, random *rand.Rand) Samples {
 			if t.Failed || math.IsNaN(t.Value) {
 				return unknown
 			}
-			if len(curves[t.Split]) == b {
-				curves[t.Split] = append(curves[t.Split], t.Value)
+			if len(bySplit[t.Split]) == b {
+				bySplit[t.Split] = append(bySplit[t.Split], t.Value)
 			}
 		}
 	}
-	var splits []int
-	for split, curve := range curves {
-		if len(curve) == len(budgets) {
-			splits = append(splits, split)
+	var curves [][]float64 // those with every budget, by ascending split
+	for _, split := range slices.Sorted(maps.Keys(bySplit)) {
+		if len(bySplit[split]) == len(budgets) {
+			curves = append(curves, bySplit[split])
 		}
 	}
-	slices.Sort(splits)
-	if len(splits) == 0 {
+	if len(curves) == 0 {
 		return unknown
 	}
 
 	mean := make([]float64, len(budgets))
 	crossingOf := func(pick func(i int) int) float64 {
 		clear(mean)
-		for i := range splits {
+		for i := range curves {
 			for b, v := range curves[pick(i)] {
 				mean[b] += v
 			}
 		}
 		for b := range mean {
-			mean[b] /= float64(len(splits))
+			mean[b] /= float64(len(curves))
 		}
 		return crossing(labels, mean, level)
 	}
 	s := Samples{
-		Labels: crossingOf(func(i int) int { return splits[i] }),
-		Low:    math.NaN(), High: math.NaN(), Splits: len(splits),
+		Labels: crossingOf(func(i int) int { return i }),
+		Low:    math.NaN(), High: math.NaN(), Splits: len(curves),
 	}
-	if len(splits) < 2 {
+	if len(curves) < 2 {
 		return s
 	}
 	drawn := make([]float64, Resamples)
 	for r := range drawn {
-		drawn[r] = crossingOf(func(int) int { return splits[random.IntN(len(splits))] })
+		drawn[r] = crossingOf(func(int) int { return random.IntN(len(curves)) })
 	}
 	slices.Sort(drawn)
 	// Order statistics, not interpolated: neighbors may be infinite.
