@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/predictors/number"
 )
 
@@ -64,4 +65,13 @@ func TestMistakes(t *testing.T) {
 	if _, err := p.Predict(t.Context(), &b); !errors.Is(err, plugins.ErrInput) {
 		t.Errorf("too few numbers: got %v, want ErrInput", err)
 	}
+}
+
+func TestContract(t *testing.T) {
+	t.Run("params", func(t *testing.T) {
+		plugintest.Predictor(t, func() plugins.Predictor { return number.Params() })
+	})
+	t.Run("flops", func(t *testing.T) {
+		plugintest.Predictor(t, func() plugins.Predictor { return number.FLOPs() })
+	})
 }

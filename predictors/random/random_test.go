@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/predictors/random"
 )
 
@@ -104,4 +105,8 @@ func TestMistakes(t *testing.T) {
 	if _, err := p.Predict(ctx, &b); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: got %v", err)
 	}
+}
+
+func TestContract(t *testing.T) {
+	plugintest.Predictor(t, func() plugins.Predictor { return random.New() })
 }

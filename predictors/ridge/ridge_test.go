@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/predictors/ridge"
 )
 
@@ -184,4 +185,8 @@ func TestMistakes(t *testing.T) {
 	if _, err := p.Fit(ctx, training(tc.Train, tc.Labels, nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled Fit: got %v", err)
 	}
+}
+
+func TestContract(t *testing.T) {
+	plugintest.Predictor(t, func() plugins.Predictor { return ridge.New() })
 }
