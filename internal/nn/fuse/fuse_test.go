@@ -3,6 +3,7 @@ package fuse
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
@@ -426,5 +427,23 @@ func BenchmarkStep(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		step(b, tr)
+	}
+}
+
+func TestDropoutTo(t *testing.T) {
+	const n, p = 100_003, .3
+	mask := make([]float64, n)
+	DropoutTo(mask, rand.New(rand.NewPCG(1, 2)), p)
+	dropped := 0
+	for _, x := range mask {
+		if x == 0 {
+			dropped++
+		} else if x != 1/(1-p) {
+			t.Fatalf("got %v, want 0 or %v", x, 1/(1-p))
+		}
+	}
+	// The seed is fixed; five standard deviations.
+	if got := float64(dropped) / n; math.Abs(got-p) > 5*math.Sqrt(p*(1-p)/n) {
+		t.Errorf("dropped a share of %v, want %v", got, p)
 	}
 }

@@ -48,6 +48,13 @@ func (p *Parameter[T]) Xavier(rng *rand.Rand) *Parameter[T] {
 	return p.Uniform(rng, math.Sqrt(6/float64(p.Shape[0]+p.Shape[1])))
 }
 
+// Kaiming draws every element from [-1/sqrt(inputs), 1/sqrt(inputs)), as PyTorch
+// does by default for weights and biases of a linear layer or convolution with
+// that many inputs to each output, and returns p.
+func (p *Parameter[T]) Kaiming(rng *rand.Rand, inputs int) *Parameter[T] {
+	return p.Uniform(rng, 1/math.Sqrt(float64(inputs)))
+}
+
 // Graph is a network under construction. Its methods don't return errors: the
 // first one is kept and comes back from NewTrainer or NewMachine, and nodes made
 // after it are nil.

@@ -295,3 +295,33 @@ func (k *Concat[T]) Backward(gin, _ [][]T, _, gout []T) {
 		at += w
 	}
 }
+
+// Take is the first N of the entries of the first axis. Input: X [B, ...] with
+// B >= N. Output [N, ...].
+type Take[T Float] struct {
+	N int
+}
+
+// Shape implements [Kernel].
+func (k *Take[T]) Shape(in ...[]int) ([]int, error) {
+	if err := expect("first entries", in, -1); err != nil {
+		return nil, err
+	}
+	if k.N < 1 || k.N > in[0][0] {
+		return nil, fmt.Errorf("first entries: %d of shape %v", k.N, in[0])
+	}
+	return append([]int{k.N}, in[0][1:]...), nil
+}
+
+// Differentiable implements [Kernel].
+func (*Take[T]) Differentiable(int) bool { return true }
+
+// Forward implements [Kernel].
+func (*Take[T]) Forward(out []T, in [][]T) { copy(out, in[0]) }
+
+// Backward implements [Kernel].
+func (*Take[T]) Backward(gin, _ [][]T, _, gout []T) {
+	if gin[0] != nil {
+		clear(gin[0][copy(gin[0], gout):])
+	}
+}

@@ -235,6 +235,10 @@ func (*Mean[T]) Backward(gin, in [][]T, _, gout []T) {
 	}
 }
 
+// adaptiveFloor is the least divisor u^2 of [AdaptiveLoss]. Its size matters
+// little: u stays near (L^Q/2)^(1/4), above .01 while the loss is above 1e-5.
+const adaptiveFloor = 1e-4
+
 // AdaptiveLoss joins the losses of several tasks (HyperNAS, Lv et al. 2025,
 // arXiv 2509.18151):
 //
@@ -277,7 +281,7 @@ func (k *AdaptiveLoss[T]) Forward(out []T, in [][]T) {
 	var sum float64
 	for t, l := range in[:k.tasks] {
 		u := float64(in[k.tasks][t])
-		sum += math.Pow(float64(l[0]), k.Q)/(2*u*u) + math.Log1p(u*u)
+		sum += math.Pow(float64(l[0]), k.Q)/(2*max(u*u, adaptiveFloor)) + math.Log1p(u*u)
 	}
 	out[0] = T(sum)
 }
@@ -291,10 +295,14 @@ func (k *AdaptiveLoss[T]) Backward(gin, in [][]T, _, gout []T) {
 	for t, l := range in[:k.tasks] {
 		u, power := float64(in[k.tasks][t]), math.Pow(float64(l[0]), k.Q-1)
 		if gin[t] != nil {
-			gin[t][0] = gout[0] * T(factor*power/(2*u*u))
+			gin[t][0] = gout[0] * T(factor*power/(2*max(u*u, adaptiveFloor)))
 		}
 		if gin[k.tasks] != nil {
-			gin[k.tasks][t] = gout[0] * T(2*u/(1+u*u)-power*float64(l[0])/(u*u*u))
+			g := 2 * u / (1 + u*u)
+			if u*u > adaptiveFloor {
+				g -= power * float64(l[0]) / (u * u * u)
+			}
+			gin[k.tasks][t] = gout[0] * T(g)
 		}
 	}
 }

@@ -1,0 +1,183 @@
+package np_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"testing"
+
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/plugintest"
+	"github.com/hypernas/hypernas/predictors/np"
+)
+
+func create() plugins.Predictor { return np.New() }
+
+func TestConformance(t *testing.T) {
+	plugintest.Predictor(t, create, plugintest.With(map[string]string{"width": "20", "epochs": "20"}))
+}
+
+// chains returns the test space's rows as a training set and its targets.
+func chains(t *testing.T, rows int) (*plugins.Training, plugins.Batch, []float64) {
+	t.Helper()
+	space := plugintest.NewChains()
+	info, err := space.Open(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, _, err := space.Read(t.Context(), 0, info.Rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	label, err := space.Column(t.Context(), info.Label)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := space.Column(t.Context(), info.Target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 37 and the number of rows have no common factor, so this deals the rows.
+	order := make([]int, info.Rows)
+	for i := range order {
+		order[i] = i * 37 % info.Rows
+	}
+	training := &plugins.Training{Vocabulary: info.Vocabulary, Batch: all.Select(order[:rows]), Seed: 1, Log: slog.New(slog.DiscardHandler)}
+	var targets []float64
+	for _, i := range order[:rows] {
+		training.Labels = append(training.Labels, label[i])
+	}
+	for _, i := range order[rows:] {
+		targets = append(targets, target[i])
+	}
+	return training, all.Select(order[rows:]), targets
+}
+
+// concordance is the share of pairs that x and y order alike.
+func concordance(x, y []float64) float64 {
+	good, all := 0., 0.
+	for i := range x {
+		for j := range i {
+			if y[i] != y[j] {
+				all++
+				if (x[i] < x[j]) == (y[i] < y[j]) {
+					good++
+				}
+			}
+		}
+	}
+	return good / all
+}
+
+func TestLearns(t *testing.T) {
+	training, test, target := chains(t, 60)
+	training.Options = map[string]string{"epochs": "150", "rate": "1e-3"}
+	for name, prune := range map[string]string{"as published": "false", "pruned": "true"} {
+		training.Options["prune"] = prune
+		p := np.New()
+		if _, err := p.Fit(t.Context(), training); err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Predict(t.Context(), &test)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := concordance(got, target); c < .75 {
+			t.Errorf("%s: orders %.2f of the pairs right, want .75", name, c)
+		}
+		// Values are on the labels' scale, 10 to 80.
+		for i, v := range got {
+			if math.Abs(v-target[i]) > 40 {
+				t.Errorf("%s: row %d: got %.1f, want about %.1f", name, i, v, target[i])
+			}
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	training, test, _ := chains(t, 5)
+	if _, err := np.New().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
+		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
+	}
+	for name, value := range map[string]string{"width": "0", "layers": "-1", "hidden": "0", "dropout": "1", "epochs": "0", "batch": "0", "rate": "0", "decay": "-1", "depth": "2"} {
+		training.Options = map[string]string{name: value}
+		if _, err := np.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+			t.Errorf("%s=%s: got %v, want ErrOption", name, value, err)
+		}
+	}
+	training.Options, training.Labels = nil, training.Labels[:4]
+	if _, err := np.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+		t.Errorf("a label missing: got %v, want ErrInput", err)
+	}
+}
+
+// TestFewAndEqualLabels: two rows, and rows of one label, still give finite
+// predictions.
+func TestFewAndEqualLabels(t *testing.T) {
+	for _, rows := range []int{1, 2, 12} {
+		training, test, _ := chains(t, rows)
+		training.Options = map[string]string{"epochs": "5", "width": "16"}
+		if rows == 12 {
+			for i := range training.Labels {
+				training.Labels[i] = .1
+			}
+		}
+		p := np.New()
+		if _, err := p.Fit(t.Context(), training); err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Predict(t.Context(), &test)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range got {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Fatalf("%d rows: got %v", rows, v)
+			}
+		}
+	}
+}
+
+// TestLargerGraphs: an architecture may be larger than any seen in training.
+func TestLargerGraphs(t *testing.T) {
+	training, _, _ := chains(t, 10)
+	training.Options = map[string]string{"epochs": "2", "width": "16"}
+	p := np.New()
+	if _, err := p.Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	var b plugins.Batch
+	for _, size := range []int{3, 40, 9, 300} {
+		c := plugins.Cell{Nodes: []plugins.Node{{Op: 0}}}
+		for i := 1; i < size; i++ {
+			op := 5
+			if i == size-1 {
+				op = 1
+			}
+			c.Nodes = append(c.Nodes, plugins.Node{Op: op})
+			c.Edges = append(c.Edges, plugins.Edge{From: i - 1, To: i})
+		}
+		b.Networks = append(b.Networks, plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1, Attrs: []float64{8, 8, 1}}}})
+		b.Numbers = append(b.Numbers, 0, 0)
+	}
+	if err := b.Validate(&training.Vocabulary); err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.Predict(t.Context(), &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 4 || got[0] == got[3] {
+		t.Errorf("got %v, want four different values", got)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	training, _, _ := chains(t, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := np.New().Fit(ctx, training); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
