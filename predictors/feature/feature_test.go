@@ -26,8 +26,12 @@ const (
 func vocabulary() plugins.Vocabulary {
 	return plugins.Vocabulary{
 		Ops: []plugins.Op{
-			{Name: "in", Kind: plugins.KindInput}, {Name: "out", Kind: plugins.KindOutput}, {Name: "none", Kind: plugins.KindNone},
-			{Name: "skip", Kind: plugins.KindSkip}, {Name: "conv", Kind: plugins.KindConv, Kernel: 3}, {Name: "pool", Kind: plugins.KindMaxPool, Kernel: 3},
+			in:   {Name: "in", Kind: plugins.KindInput},
+			out:  {Name: "out", Kind: plugins.KindOutput},
+			none: {Name: "none", Kind: plugins.KindNone},
+			skip: {Name: "skip", Kind: plugins.KindSkip},
+			conv: {Name: "conv", Kind: plugins.KindConv, Kernel: 3},
+			pool: {Name: "pool", Kind: plugins.KindMaxPool, Kernel: 3},
 		},
 		NodeAttrs: []string{"heads"},
 		CellAttrs: []string{"width"},

@@ -95,8 +95,12 @@ func WriteTrials(w io.Writer, c *Comparison, f Format) error {
 					status, tau, reason = "failed", "-", r.Failure.Stage+": "+r.Failure.Reason
 				}
 				t.rows = append(t.rows, []field{
-					{text: row.Name}, {text: strconv.Itoa(r.Budget)}, {text: strconv.Itoa(r.Split)}, {text: strconv.Itoa(r.Repeat)},
-					{text: status}, {text: tau},
+					{text: row.Name},
+					{text: strconv.Itoa(r.Budget)},
+					{text: strconv.Itoa(r.Split)},
+					{text: strconv.Itoa(r.Repeat)},
+					{text: status},
+					{text: tau},
 					{text: fixed(r.Cost.FitSeconds, seconds(r.Cost.FitSeconds))},
 					{text: fixed(r.Cost.PredictSeconds, seconds(r.Cost.PredictSeconds))},
 					{text: reason},
