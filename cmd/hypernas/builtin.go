@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/number"
+	"github.com/hypernas/hypernas/predictors/random"
+	"github.com/hypernas/hypernas/predictors/ridge"
+	"github.com/hypernas/hypernas/spaces/bundled"
+)
+
+// builtin is a plugin that this executable serves itself.
+type builtin[P any] struct {
+	name   string
+	create func() P
+}
+
+func builtinSpaces() []builtin[plugins.Space] {
+	return []builtin[plugins.Space]{
+		{"bundled", func() plugins.Space { return bundled.New() }},
+	}
+}
+
+func builtinPredictors() []builtin[plugins.Predictor] {
+	return []builtin[plugins.Predictor]{
+		{"random", func() plugins.Predictor { return random.New() }},
+		{"params", func() plugins.Predictor { return number.Params() }},
+		{"flops", func() plugins.Predictor { return number.FLOPs() }},
+		{"ridge", func() plugins.Predictor { return ridge.New() }},
+	}
+}
+
+// find returns the built-in plugin called name.
+func find[P any](list []builtin[P], name string) (builtin[P], bool) {
+	for _, b := range list {
+		if b.name == name {
+			return b, true
+		}
+	}
+	return builtin[P]{}, false
+}
+
+// names lists the built-in plugins for an error message.
+func names[P any](list []builtin[P]) string {
+	all := make([]string, len(list))
+	for i, b := range list {
+		all[i] = b.name
+	}
+	return strings.Join(all, ", ")
+}
+
+// describer is what spaces and predictors have in common.
+type describer interface {
+	Describe(ctx context.Context) (plugins.Description, error)
+}
+
+// describe returns what the built-in plugin says of itself; no process is
+// started for it.
+func describe[P describer](ctx context.Context, b builtin[P]) (plugins.Description, error) {
+	d, err := b.create().Describe(ctx)
+	if err != nil {
+		return d, fmt.Errorf("describe %s: %w", b.name, err)
+	}
+	return d, nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/hypernas/hypernas/harness"
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/host"
+)
+
+// resolve returns the plugin that ref names: a built-in one, or an executable
+// file. Nothing is started. The error says which names there are.
+func resolve[P describer](ctx context.Context, kind host.Kind, ref harness.Ref, list []builtin[P]) (host.Plugin, error) {
+	if b, ok := find(list, ref.Name); ok {
+		d, err := describe(ctx, b)
+		if err != nil {
+			return host.Plugin{}, err
+		}
+		return host.Builtin(kind, b.name, d.Version)
+	}
+	info, err := os.Stat(ref.Name)
+	switch {
+	case err != nil && !strings.ContainsRune(ref.Name, filepath.Separator):
+		return host.Plugin{}, usage(fmt.Errorf("unknown %s %q; there are %s, or give the path of a plugin", kind, ref.Name, names(list)))
+	case err != nil:
+		return host.Plugin{}, usage(fmt.Errorf("%s %s: %w", kind, ref.Alias, err))
+	case info.IsDir() || info.Mode()&0o111 == 0 && filepath.Separator == '/':
+		return host.Plugin{}, usage(fmt.Errorf("%s %s: %s is no executable file", kind, ref.Alias, ref.Name))
+	}
+	return host.External(kind, ref.Alias, ref.Name)
+}
+
+// checkOptions returns an error unless d knows every option of ref; the
+// plugin itself checks the values once it runs.
+func checkOptions(kind host.Kind, ref harness.Ref, d plugins.Description) error {
+	names := make([]string, len(d.Options))
+	for i, o := range d.Options {
+		names[i] = o.Name
+	}
+	for name, value := range ref.Options {
+		i := slices.Index(names, name)
+		switch {
+		case i < 0 && len(names) == 0:
+			return usage(fmt.Errorf("%s %s has no option %q: it has none at all", kind, ref.Alias, name))
+		case i < 0:
+			return usage(fmt.Errorf("%s %s has no option %q; it has %s", kind, ref.Alias, name, strings.Join(names, ", ")))
+		case d.Options[i].Choices != nil && !slices.Contains(d.Options[i].Choices, value):
+			return usage(fmt.Errorf("%s %s: option %s takes %s, not %q", kind, ref.Alias, name, strings.Join(d.Options[i].Choices, ", "), value))
+		}
+	}
+	return nil
+}
+
+// openSpace starts the process of a space and opens it. The caller closes it.
+func openSpace(ctx context.Context, ref harness.Ref, limits host.Limits, log hclog.Logger) (*host.Space, harness.Space, error) {
+	plugin, err := resolve(ctx, host.KindSpace, ref, builtinSpaces())
+	if err != nil {
+		return nil, harness.Space{}, err
+	}
+	process, err := host.LaunchSpace(ctx, plugin, host.Options{Limits: limits, Log: log})
+	if err != nil {
+		return nil, harness.Space{}, fmt.Errorf("space %s: %w", ref.Alias, err)
+	}
+	opened := harness.Space{Ref: ref, Source: process}
+	fail := func(err error) (*host.Space, harness.Space, error) {
+		err = fmt.Errorf("space %s: %w", ref.Alias, errors.Join(err, process.Close()))
+		if errors.Is(err, plugins.ErrOption) || errors.Is(err, plugins.ErrDataMissing) {
+			err = usage(err)
+		}
+		return nil, harness.Space{}, err
+	}
+	if opened.Description, err = process.Describe(ctx); err != nil {
+		return fail(err)
+	}
+	if err := checkOptions(host.KindSpace, ref, opened.Description); err != nil {
+		return nil, harness.Space{}, errors.Join(err, process.Close())
+	}
+	if opened.Info, err = process.Open(ctx, ref.Options); err != nil {
+		return fail(err)
+	}
+	return process, opened, nil
+}
+
+// launcher starts processes of one predictor for the harness.
+type launcher struct {
+	plugin  host.Plugin
+	options host.Options
+}
+
+var _ harness.Launcher = launcher{}
+
+// Launch implements harness.Launcher.
+func (l launcher) Launch(ctx context.Context) (harness.Process, error) {
+	p, err := host.LaunchPredictor(ctx, l.plugin, l.options)
+	if err == nil {
+		return process{p}, nil
+	}
+	ended := harness.Ended{}
+	var failure *host.Failure
+	if errors.As(err, &failure) {
+		ended.Reason, ended.Log = failure.Reason, failure.Log()
+	}
+	return nil, &harness.LaunchError{Ended: ended, Err: err}
+}
+
+// process is a predictor's process as the harness knows it.
+type process struct{ *host.Predictor }
+
+// Close implements harness.Process.
+func (p process) Close() harness.Ended {
+	ended := harness.Ended{Limits: p.Limits()}
+	if err := p.Predictor.Close(); err != nil {
+		ended.Reason = err.Error()
+	}
+	ended.Log = p.Log()
+	ended.CPUSeconds = p.CPUSeconds()
+	ended.MemoryBytes = p.MemoryBytes()
+	return ended
+}
+
+// openPredictor returns a predictor that can be started; an external one is
+// started once, to ask what it is. One that fails at that is kept: its trials
+// will fail in the same way, each with its record, and the others run.
+func openPredictor(ctx context.Context, ref harness.Ref, o host.Options) (harness.Predictor, error) {
+	plugin, err := resolve(ctx, host.KindPredictor, ref, builtinPredictors())
+	if err != nil {
+		return harness.Predictor{}, err
+	}
+	p := harness.Predictor{Ref: ref, Identity: plugin.Identity, Launcher: launcher{plugin, o}}
+	if b, ok := find(builtinPredictors(), ref.Name); ok {
+		p.Description, err = describe(ctx, b)
+	} else {
+		p.Description, err = ask(ctx, plugin, o)
+		var failure *host.Failure
+		if errors.As(err, &failure) {
+			o.Log.Warn("a predictor does not work", "predictor", ref.Alias, "reason", failure.Reason)
+			return p, nil
+		}
+	}
+	if err != nil {
+		return harness.Predictor{}, fmt.Errorf("predictor %s: %w", ref.Alias, err)
+	}
+	return p, checkOptions(host.KindPredictor, ref, p.Description)
+}
+
+// ask starts an external predictor and returns what it says of itself.
+func ask(ctx context.Context, plugin host.Plugin, o host.Options) (d plugins.Description, err error) {
+	process, err := host.LaunchPredictor(ctx, plugin, o)
+	if err != nil {
+		return d, err
+	}
+	defer func() { err = errors.Join(err, process.Close()) }()
+	return process.Describe(ctx)
+}

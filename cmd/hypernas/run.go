@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+
+	"github.com/hypernas/hypernas/harness"
+	"github.com/hypernas/hypernas/harness/split"
+	"github.com/hypernas/hypernas/internal/nn/kern"
+	"github.com/hypernas/hypernas/plugins/host"
+	"github.com/hypernas/hypernas/results"
+	"github.com/hypernas/hypernas/results/table"
+)
+
+// errTrialsFailed says that a run is complete but for trials that failed.
+var errTrialsFailed = errors.New("some trials failed")
+
+// runFlags are the flags of run that are not a part of the plan.
+type runFlags struct {
+	planFile   string
+	spaces     string
+	predictors string
+	out        string
+	workers    int
+	force      bool
+	verbose    bool
+	reach      float64
+}
+
+func newRunCommand() *cobra.Command {
+	flags := runFlags{}
+	plan := harness.DefaultPlan()
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run predictors on search spaces and print the comparison",
+		Long: `run gives each predictor the same few labelled architectures of each search
+space, has it value the rest, and scores that. Every fit is a trial in a fresh
+process; its record and raw predictions go to the output folder as soon as it
+ends. The same command goes on where it was interrupted: trials that have a
+record don't run again, unless the predictor or an option has changed.
+
+A space or predictor is [ALIAS=]NAME|PATH[:key=value[:key=value]…], where PATH
+is a plugin's executable; the alias is its name in the table. A value with a
+colon or comma in it goes into a plan file.
+
+Exit codes: 0 all well, 1 some trial failed, 2 the command can't be run as given.`,
+		Example: `  hypernas run --space bundled --predictor params,ridge,np,hypernas --budget 20,50,100
+  hypernas run --space bundled --predictor hypernas,q2=hypernas:q=2 --budget 50 --splits 10
+  hypernas run --space bundled --predictor params,mine=./mypredictor --budget 50
+  hypernas run --plan plans/quick.yaml --out runs/quick`,
+		Args: cobra.NoArgs,
+	}
+	f := cmd.Flags()
+	f.StringVar(&flags.planFile, "plan", "", "YAML file with the plan; flags given beside it win")
+	f.StringVar(&flags.spaces, "space", "", "search spaces, separated by commas")
+	f.StringVar(&flags.predictors, "predictor", "", "predictors, separated by commas")
+	f.IntSliceVar(&plan.Budgets, "budget", nil, "numbers of labels, separated by commas")
+	f.IntVar(&plan.Splits, "splits", plan.Splits, "how many splits")
+	f.Uint64Var(&plan.Seed, "seed", plan.Seed, "where all randomness comes from")
+	f.IntVar(&plan.Seeds, "seeds", plan.Seeds, "seeds of the predictor on each split")
+	f.StringVar(&plan.Preset, "preset", plan.Preset, "protocol, one of: "+presetNames())
+	f.IntVar(&plan.Test, "test", plan.Test, "test on this many architectures (0: on all that are not drawn)")
+	f.StringVar(&plan.Pool, "pool", plan.Pool, "unlabelled architectures that predictors may see: all, or nontest (needs --test)")
+	f.DurationVar(&plan.Limits.Start, "start-timeout", plan.Limits.Start, "longest start of a predictor")
+	f.DurationVar(&plan.Limits.Fit, "fit-timeout", plan.Limits.Fit, "longest fit")
+	f.DurationVar(&plan.Limits.Predict, "predict-timeout", plan.Limits.Predict, "longest prediction of a test set")
+	f.Var(&plan.Limits.Memory, "memory", "most memory of a predictor's processes (0: no limit)")
+	f.IntVar(&flags.workers, "workers", runtime.NumCPU(), "trials at once")
+	f.BoolVar(&flags.force, "force", false, "run trials again that have a record")
+	f.StringVar(&flags.out, "out", "", "output folder (default runs/DIGEST, named after the plan)")
+	f.Float64Var(&flags.reach, "reach", table.DefaultReach, "Kendall tau of the table's column of labels to reach it")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "show what plugins log")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		p, err := flags.plan(cmd, plan)
+		if err != nil {
+			return usage(err)
+		}
+		return runPlan(cmd.Context(), p, &flags, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	}
+	completeNames(cmd)
+	return cmd
+}
+
+func presetNames() string {
+	var names []string
+	for _, p := range split.Presets() {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// completeNames gives the shell the names of built-in plugins and presets.
+func completeNames(cmd *cobra.Command) {
+	for flag, list := range map[string]string{
+		"space": names(builtinSpaces()), "predictor": names(builtinPredictors()), "preset": presetNames(), "pool": "all, nontest",
+	} {
+		err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(strings.Split(list, ", "), cobra.ShellCompDirectiveNoFileComp))
+		if err != nil {
+			panic("hypernas: completion of a flag that does not exist")
+		}
+	}
+}
+
+// plan returns the plan of a file, if one is given, with what flags were given
+// in its place; given holds the values of flags.
+func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, error) {
+	p := given
+	if f.planFile != "" {
+		data, err := os.ReadFile(f.planFile)
+		if err != nil {
+			return p, err
+		}
+		if p, err = harness.ParsePlan(f.planFile, data); err != nil {
+			return p, err
+		}
+		for name, replace := range map[string]func(){
+			"budget": func() { p.Budgets = given.Budgets }, "splits": func() { p.Splits = given.Splits },
+			"seed": func() { p.Seed = given.Seed }, "seeds": func() { p.Seeds = given.Seeds },
+			"preset": func() { p.Preset = given.Preset }, "test": func() { p.Test = given.Test },
+			"pool":            func() { p.Pool = given.Pool },
+			"start-timeout":   func() { p.Limits.Start = given.Limits.Start },
+			"fit-timeout":     func() { p.Limits.Fit = given.Limits.Fit },
+			"predict-timeout": func() { p.Limits.Predict = given.Limits.Predict },
+			"memory":          func() { p.Limits.Memory = given.Limits.Memory },
+		} {
+			if cmd.Flags().Changed(name) {
+				replace()
+			}
+		}
+	}
+	for _, list := range []struct {
+		flag, text string
+		refs       *[]harness.Ref
+	}{{"space", f.spaces, &p.Spaces}, {"predictor", f.predictors, &p.Predictors}} {
+		if !cmd.Flags().Changed(list.flag) {
+			continue
+		}
+		refs, err := harness.ParseRefs(list.text)
+		if err != nil {
+			return p, fmt.Errorf("--%s %w", list.flag, err)
+		}
+		*list.refs = refs
+	}
+	if f.workers < 1 {
+		return p, fmt.Errorf("--workers %d: there must be at least 1", f.workers)
+	}
+	return p, p.Validate()
+}
+
+// runPlan runs a valid plan and writes its tables.
+func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io.Writer) (err error) {
+	dir := f.out
+	if dir == "" {
+		dir = filepath.Join("runs", p.Digest()[:12])
+	}
+	log := hclog.New(&hclog.LoggerOptions{Name: "plugin", Output: stderr, Level: hclog.Warn})
+	pluginLog := hclog.NewNullLogger()
+	if f.verbose {
+		log.SetLevel(hclog.Debug)
+		pluginLog = log
+	}
+	limits := host.Limits{
+		Start: p.Limits.Start, Fit: p.Limits.Fit, Predict: p.Limits.Predict, MemoryBytes: int64(p.Limits.Memory), Threads: 1,
+	}
+	// Names first: nothing starts if one of them is wrong.
+	for _, ref := range p.Spaces {
+		if _, err := resolve(ctx, host.KindSpace, ref, builtinSpaces()); err != nil {
+			return err
+		}
+	}
+	var predictors []harness.Predictor
+	for _, ref := range p.Predictors {
+		o, err := openPredictor(ctx, ref, host.Options{Limits: limits, Log: pluginLog})
+		if err != nil {
+			return err
+		}
+		predictors = append(predictors, o)
+	}
+	var spaces []harness.Space
+	for _, ref := range p.Spaces {
+		process, opened, err := openSpace(ctx, ref, spaceLimits(), pluginLog)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, process.Close()) }()
+		spaces = append(spaces, opened)
+	}
+	environment, err := environment()
+	if err != nil {
+		return err
+	}
+	bar := newProgress(stderr, "trials")
+	outcome, err := harness.Run(ctx, &p, spaces, predictors, harness.Options{
+		Dir: dir, Workers: f.workers, Force: f.force, Version: version(), Environment: environment,
+		Progress: func(e harness.Event) {
+			bar.show(e.Done, e.Total, e.Remaining, strings.Join(e.Running, " · "))
+		},
+	})
+	bar.end()
+	for _, d := range outcome.Damage {
+		fmt.Fprintf(stderr, "hypernas: %s\n", d)
+	}
+	switch {
+	case errors.Is(err, harness.ErrPlan), errors.Is(err, results.ErrFolder), errors.Is(err, results.ErrHeld):
+		return usage(err)
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted; %d trials are kept in %s, and the same command goes on from there", outcome.Ran+outcome.Skipped, dir)
+	case err != nil:
+		return err
+	}
+	if err := writeTables(dir, &p, f.reach, stdout); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\n%d trials ran, %d were there already, %d failed. Records, predictions and tables are in %s.\n",
+		outcome.Ran, outcome.Skipped, outcome.Failed, dir)
+	if outcome.Failed > 0 {
+		fmt.Fprintf(stdout, "See why with: hypernas table %s --per-trial\n", dir)
+		return errTrialsFailed
+	}
+	return nil
+}
+
+// spaceLimits are those of a space's process: a space may hold a large table.
+func spaceLimits() host.Limits {
+	l := host.DefaultLimits()
+	l.MemoryBytes = 0
+	return l
+}
+
+// environment says what trials run on.
+func environment() (results.Environment, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return results.Environment{}, fmt.Errorf("find the executable: %w", err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return results.Environment{}, err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return results.Environment{}, fmt.Errorf("hash the executable: %w", err)
+	}
+	return results.Environment{
+		GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Kernels: kern.Path(), Binary: hex.EncodeToString(h.Sum(nil)),
+	}, nil
+}
+
+// writeTables writes the tables of a run into its folder, and the comparison
+// to stdout.
+func writeTables(dir string, p *harness.Plan, reach float64, stdout io.Writer) error {
+	c, _, err := compare(dir, reach)
+	if err != nil {
+		return err
+	}
+	for _, out := range []struct {
+		name   string
+		format table.Format
+	}{{"table.md", table.Markdown}, {"table.csv", table.CSV}} {
+		if err := writeFile(filepath.Join(dir, out.name), func(w io.Writer) error { return table.Write(w, c, out.format) }); err != nil {
+			return err
+		}
+	}
+	return table.Write(stdout, c, table.Text)
+}
+
+// writeFile writes a file by way of another name, so that it is whole or not
+// there.
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path + ".tmp")
+	if err != nil {
+		return err
+	}
+	err = errors.Join(write(f), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/serve"
+	"github.com/hypernas/hypernas/results"
+)
+
+// TestMain makes the test binary hypernas itself, with its supervisor and its
+// built-in plugins, and some plugins that go wrong.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == "supervise" || os.Args[1] == "plugin") {
+		main()
+	}
+	commands := map[string]func(){"hypernas": main}
+	commands["rogue"] = func() { serve.Predictor(func() plugins.Predictor { return &rogue{} }) }
+	commands["rogue-print"] = func() {
+		fmt.Println("hello from an import")
+		commands["rogue"]()
+	}
+	testscript.Main(m, commands)
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			// Where the commands are, for plugins given by path.
+			bin, _, _ := strings.Cut(e.Getenv("PATH"), string(os.PathListSeparator))
+			e.Setenv("BIN", bin)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"count":   countLines,
+			"same":    sameRuns,
+			"nothing": nothingRuns,
+		},
+	})
+}
+
+// rogue is a predictor that goes wrong in the way that its option names.
+type rogue struct {
+	Way string `option:"way" doc:"how to go wrong" choices:"panic,hang,exit,nan,short"`
+}
+
+func (r *rogue) Describe(context.Context) (plugins.Description, error) {
+	return plugins.Description{Name: "rogue", Summary: "goes wrong", Options: plugins.DescribeOptions(*r)}, nil
+}
+
+func (r *rogue) Fit(_ context.Context, t *plugins.Training) (plugins.Fitted, error) {
+	if err := plugins.SetOptions(r, t.Options); err != nil {
+		return plugins.Fitted{}, err
+	}
+	switch r.Way {
+	case "panic":
+		panic("the sky is falling")
+	case "hang":
+		select {}
+	case "exit":
+		os.Exit(0)
+	}
+	return plugins.Fitted{}, nil
+}
+
+func (r *rogue) Predict(_ context.Context, b *plugins.Batch) ([]float64, error) {
+	values := make([]float64, b.Len())
+	switch r.Way {
+	case "nan":
+		values[0] = math.NaN()
+	case "short":
+		values = values[1:]
+	}
+	return values, nil
+}
+
+// countLines is the script command
+//
+//	count FILE WANT
+//
+// which checks how many lines a file has.
+func countLines(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: count FILE WANT")
+	}
+	got := strings.Count(ts.ReadFile(args[0]), "\n")
+	if fmt.Sprint(got) != args[1] {
+		ts.Fatalf("%s has %d lines, want %s", args[0], got, args[1])
+	}
+}
+
+// sameRuns is the script command
+//
+//	same DIR DIR
+//
+// which checks that two runs have the same predictions and the same records
+// but for what they cost, in any order.
+func sameRuns(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: same DIR DIR")
+	}
+	first, second := runContents(ts, args[0]), runContents(ts, args[1])
+	if len(first) != len(second) || len(first) == 0 {
+		ts.Fatalf("%d and %d trials", len(first), len(second))
+	}
+	for key, want := range first {
+		if second[key] != want {
+			ts.Fatalf("trial %s differs:\n%s\n%s", key, want, second[key])
+		}
+	}
+}
+
+// nothingRuns is the script command
+//
+//	nothing
+//
+// which checks that no process of this binary is left, but for the test
+// itself.
+func nothingRuns(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: nothing")
+	}
+	work := ts.Getenv("WORK")
+	files, err := filepath.Glob("/proc/[0-9]*/environ")
+	ts.Check(err)
+	for _, file := range files {
+		environ, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended, or is not ours
+		}
+		if strings.Contains(string(environ), work) {
+			command, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+			if err == nil && len(command) > 0 {
+				ts.Fatalf("still runs: %s", strings.ReplaceAll(string(command), "\x00", " "))
+			}
+		}
+	}
+}
+
+// runContents returns what a run holds of each trial: its record without
+// cost, environment and timing, and its predictions.
+func runContents(ts *testscript.TestScript, dir string) map[string]string {
+	run, err := results.Read(ts.MkAbs(dir))
+	ts.Check(err)
+	contents := make(map[string]string)
+	for _, r := range run.Records {
+		r.Cost = results.Cost{}
+		line, err := json.Marshal(r)
+		ts.Check(err)
+		predictions := ""
+		if r.Predictions != nil {
+			data, err := os.ReadFile(filepath.Join(ts.MkAbs(dir), filepath.FromSlash(r.Predictions.Path)))
+			ts.Check(err)
+			predictions = string(data)
+		}
+		contents[r.Key] = string(line) + predictions
+	}
+	return contents
+}
