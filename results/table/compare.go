@@ -118,8 +118,9 @@ type Cell struct {
 }
 
 // Compare computes a comparison, which refers to the records. Where a trial
-// has several of them, the last one counts. It returns an error if there are
-// none.
+// has several of them, the last one counts, and so does the last version of a
+// predictor: trials of earlier ones are left out, with a note. It returns an
+// error if there are no records.
 func Compare(records []results.Record, o Options) (*Comparison, error) {
 	if len(records) == 0 {
 		return nil, errors.New("no records to compare")
@@ -134,14 +135,38 @@ func Compare(records []results.Record, o Options) (*Comparison, error) {
 	}
 	groups := make(map[place][]*results.Record)
 	spaces := make(map[string]string) // identity of a space to its alias
+	type row struct {
+		place   place
+		variant string
+	}
+	placeOf := func(r *results.Record) place {
+		return place{spaceIdentity(&r.Space), Protocol{r.Preset, r.Test, r.Pool, r.Seed}}
+	}
+	newest := make(map[row]string) // identity of the predictor
+	for i := range records {
+		r := &records[i]
+		newest[row{placeOf(r), variant(&r.Predictor)}] = r.Predictor.Identity
+	}
+	older := make(map[place]map[string]int) // trials by alias
 	for _, r := range lastOfEach(records) {
-		p := place{spaceIdentity(&r.Space), Protocol{r.Preset, r.Test, r.Pool, r.Seed}}
+		p := placeOf(r)
+		if r.Predictor.Identity != newest[row{p, variant(&r.Predictor)}] {
+			if older[p] == nil {
+				older[p] = make(map[string]int)
+			}
+			older[p][r.Predictor.Alias]++
+			continue
+		}
 		groups[p] = append(groups[p], r)
 		spaces[p.space] = r.Space.Alias
 	}
 	spaceNames := names(spaces)
 	for p, trials := range groups {
-		c.Groups = append(c.Groups, newGroup(spaceNames[p.space], p.protocol, trials, o, c.Reach))
+		g := newGroup(spaceNames[p.space], p.protocol, trials, o, c.Reach)
+		for _, alias := range slices.Sorted(maps.Keys(older[p])) {
+			g.Notes = append(g.Notes, fmt.Sprintf("%s: %d trials of earlier versions of it are not shown.", alias, older[p][alias]))
+		}
+		c.Groups = append(c.Groups, g)
 	}
 	slices.SortFunc(c.Groups, func(a, b Group) int {
 		return cmp.Or(
@@ -172,9 +197,10 @@ func spaceIdentity(s *results.SpaceRef) string {
 	return strings.Join([]string{s.Alias, s.Name, optionText(s.Options), s.Label, s.Target, short(s.Digest)}, "\x00")
 }
 
-// predictorIdentity is as spaceIdentity.
-func predictorIdentity(p *results.PredictorRef) string {
-	return strings.Join([]string{p.Alias, p.Name, optionText(p.Options), short(p.Identity)}, "\x00")
+// variant returns a text that two references share if they mean the same
+// predictor with the same options under the same alias, whatever its version.
+func variant(p *results.PredictorRef) string {
+	return strings.Join([]string{p.Alias, p.Name, optionText(p.Options)}, "\x00")
 }
 
 // names gives each identity the name that tables show: its alias, and where
@@ -205,15 +231,7 @@ func optionText(options map[string]string) string {
 }
 
 // short cuts a digest to twelve digits, enough to tell files apart by eye.
-func short(identity string) string {
-	prefix := ""
-	if hex, ok := strings.CutPrefix(identity, "sha256:"); ok {
-		prefix, identity = "sha256:", hex
-	} else if strings.HasPrefix(identity, "builtin:") {
-		return identity
-	}
-	return prefix + identity[:min(len(identity), 12)]
-}
+func short(digest string) string { return digest[:min(len(digest), 12)] }
 
 // byOrder compares two aliases by their places in order, those without one
 // last and by the alphabet.
@@ -233,13 +251,13 @@ func newGroup(name string, protocol Protocol, trials []*results.Record, o Option
 		Name: name, Space: trials[0].Space, Protocol: protocol, Facts: o.Facts[trials[0].Space.Alias],
 		TestRows: [2]int{math.MaxInt, 0},
 	}
-	rows := make(map[string]*Row) // by predictorIdentity
+	rows := make(map[string]*Row) // by variant
 	aliases := make(map[string]string)
 	splits, repeats, budgets := make(map[int]bool), make(map[int]bool), make(map[int]bool)
 	// The metrics of predictors that predict labels, and of those that don't.
 	metrics := map[bool]map[string]bool{true: {kendallTau: true}, false: {kendallTau: true}}
 	for _, r := range trials {
-		identity := predictorIdentity(&r.Predictor)
+		identity := variant(&r.Predictor)
 		if rows[identity] == nil {
 			rows[identity] = &Row{Predictor: r.Predictor}
 			aliases[identity] = r.Predictor.Alias

@@ -286,8 +286,22 @@ func TestVariantsBehindOneAliasAreToldApart(t *testing.T) {
 	for _, row := range c.Groups[1].Rows {
 		names = append(names, row.Name)
 	}
-	if want := []string{"np (np, builtin:np@1)", "np (np, depth=2:width=32, builtin:np@1)"}; !slices.Equal(names, want) {
+	if want := []string{"np (np)", "np (np, depth=2:width=32)"}; !slices.Equal(names, want) {
 		t.Errorf("got rows %q, want %q", names, want)
+	}
+}
+
+func TestTheLastVersionOfAPredictorCounts(t *testing.T) {
+	old, edited := record("mine", .5, 20, 0), record("mine", .6, 20, 0)
+	old.Predictor.Identity, edited.Predictor.Identity = "sha256:aa", "sha256:bb"
+	edited.Key = "edited"
+	c := compare(t, []results.Record{old, edited}, table.Options{})
+	g := c.Groups[0]
+	if len(g.Rows) != 1 || g.Rows[0].Predictor.Identity != "sha256:bb" {
+		t.Errorf("got rows %+v, want the edited version alone", g.Rows)
+	}
+	if want := "mine: 1 trials of earlier versions of it are not shown."; !slices.Contains(g.Notes, want) {
+		t.Errorf("got notes %q, want %q among them", g.Notes, want)
 	}
 }
 
