@@ -141,12 +141,14 @@ func (g *Graph[T]) apply(k kern.Kernel[T], in []*gorgonia.Node) (*gorgonia.Node,
 			return nil, fmt.Errorf("input %d of %T is no node", i, k)
 		}
 		shapes[i] = slices.Clone([]int(n.Shape()))
-		differentiable[i] = k.Differentiable(i) && g.trains[n]
-		trains = trains || differentiable[i]
 	}
 	shape, err := k.Shape(shapes...)
 	if err != nil {
 		return nil, err
+	}
+	for i, n := range in {
+		differentiable[i] = k.Differentiable(i) && g.trains[n]
+		trains = trains || differentiable[i]
 	}
 	op := newForward(g, k, shapes, shape, differentiable)
 	n, err := gorgonia.ApplyOp(op, in...)

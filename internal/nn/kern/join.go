@@ -325,3 +325,32 @@ func (*Take[T]) Backward(gin, _ [][]T, _, gout []T) {
 		clear(gin[0][copy(gin[0], gout):])
 	}
 }
+
+// Scale multiplies a tensor by one factor, which is data. Inputs: X of any
+// shape, factor [1]. Output like X.
+type Scale[T Float] struct{}
+
+// Shape implements [Kernel].
+func (*Scale[T]) Shape(in ...[]int) ([]int, error) {
+	if len(in) != 2 {
+		return nil, fmt.Errorf("scaling: %d inputs, want 2", len(in))
+	}
+	return append([]int{}, in[0]...), mismatch("scaling", "factor", in[1], 1)
+}
+
+// Differentiable implements [Kernel].
+func (*Scale[T]) Differentiable(i int) bool { return i == 0 }
+
+// Forward implements [Kernel].
+func (*Scale[T]) Forward(out []T, in [][]T) {
+	for i, x := range in[0] {
+		out[i] = x * in[1][0]
+	}
+}
+
+// Backward implements [Kernel].
+func (*Scale[T]) Backward(gin, in [][]T, _, gout []T) {
+	for i := range gin[0] {
+		gin[0][i] = gout[i] * in[1][0]
+	}
+}

@@ -227,6 +227,7 @@ func gradientCases[T Float]() []gradientCase[T] {
 		{"combination", func() Kernel[T] { return &Combine[T]{} }, [][]int{{3, 7}, {3, 7}, {3, 2}}, []fill{normal, normal, bits}},
 		{"concatenation", func() Kernel[T] { return &Concat[T]{} }, [][]int{{2, 3, 4}, {2, 3, 1}, {2, 3, 7}}, []fill{normal, normal, normal}},
 		{"first entries", func() Kernel[T] { return &Take[T]{N: 2} }, [][]int{{3, 5, 7}}, []fill{normal}},
+		{"scaling", func() Kernel[T] { return &Scale[T]{} }, [][]int{{3, 5}, {1}}, []fill{normal, normal}},
 		{"mse", func() Kernel[T] { return &MSE[T]{} }, [][]int{{9, 1}, {9}, {9}}, []fill{normal, normal, bits}},
 		{"pairwise", func() Kernel[T] { return &PairwiseSoftplus[T]{Slope: 2} }, [][]int{{9, 1}, {9}, {9}}, []fill{normal, below(4), bits}},
 		{"mean", func() Kernel[T] { return &Mean[T]{} }, [][]int{{9}, {9}}, []fill{normal, bits}},

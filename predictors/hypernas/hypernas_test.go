@@ -1,0 +1,105 @@
+package hypernas_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"testing"
+
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/plugintest"
+	"github.com/hypernas/hypernas/predictors/hypernas"
+)
+
+func create() plugins.Predictor { return hypernas.New() }
+
+func TestConformance(t *testing.T) {
+	plugintest.Predictor(t, create, plugintest.With(map[string]string{"epochs": "10", "width": "20"}))
+}
+
+// small is a space of two networks of chains, one of which may be long.
+func small(length int) *plugins.Training {
+	v := plugins.Vocabulary{Ops: []plugins.Op{
+		{Name: "input", Kind: plugins.KindInput}, {Name: "output", Kind: plugins.KindOutput},
+		{Name: "conv", Kind: plugins.KindConv, Kernel: 3}, {Name: "mystery", Kind: plugins.Kind(77)},
+	}}
+	chain := func(op, length int) plugins.Network {
+		c := plugins.Cell{Nodes: []plugins.Node{{Op: 0}}}
+		for i := range length + 1 {
+			next := op
+			if i == length {
+				next = 1
+			}
+			c.Nodes = append(c.Nodes, plugins.Node{Op: next})
+			c.Edges = append(c.Edges, plugins.Edge{From: i, To: i + 1})
+		}
+		return plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1}}}
+	}
+	return &plugins.Training{
+		Vocabulary: v,
+		Batch:      plugins.Batch{Networks: []plugins.Network{chain(2, 1), chain(3, length)}},
+		Labels:     []float64{1, 2},
+		Log:        slog.New(slog.DiscardHandler),
+	}
+}
+
+// TestOddSpaces: two labels, equal labels, an unknown kind of operation, a space
+// without weights, a cell of hundreds of nodes: each gives finite predictions.
+func TestOddSpaces(t *testing.T) {
+	cases := map[string]*plugins.Training{"two labels": small(1), "equal labels": small(1), "one label": small(1), "without weights": small(1), "long": small(300)}
+	cases["equal labels"].Labels[0] = 2
+	cases["one label"].Batch, cases["one label"].Labels = cases["one label"].Batch.Slice(0, 1), []float64{1}
+	for i := 2; i < 4; i++ {
+		cases["without weights"].Vocabulary.Ops[i].Kind = plugins.KindSkip
+	}
+	for name, training := range cases {
+		training.Options = map[string]string{"epochs": "3", "width": "16", "target_images": "16", "aux_pool": "16"}
+		p := hypernas.New()
+		fitted, err := p.Fit(t.Context(), training)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if got, want := len(fitted.Warnings) > 0, name == "without weights"; got != want {
+			t.Errorf("%s: warnings %q", name, fitted.Warnings)
+		}
+		test := small(40).Batch
+		got, err := p.Predict(t.Context(), &test)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, v := range got {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Errorf("%s: got %v", name, got)
+			}
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	training := small(1)
+	if _, err := hypernas.New().Predict(t.Context(), &training.Batch); !errors.Is(err, plugins.ErrNotFitted) {
+		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
+	}
+	for name, value := range map[string]string{
+		"global": "yes", "q": "0.5", "width": "0", "layers": "0", "hidden": "0", "dropout": "1", "epochs": "0", "batch": "0", "rate": "0", "decay": "-1",
+		"members": "0", "rank": "-1", "pool": "max", "target_batch": "0", "target_cells": "0", "target_width": "0", "target_images": "20", "aux_pool": "40", "depth": "3",
+	} {
+		training.Options = map[string]string{name: value}
+		if _, err := hypernas.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+			t.Errorf("%s=%s: got %v, want ErrOption", name, value, err)
+		}
+	}
+	training.Options, training.Labels = nil, training.Labels[:1]
+	if _, err := hypernas.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+		t.Errorf("a label missing: got %v, want ErrInput", err)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := hypernas.New().Fit(ctx, small(1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}

@@ -1,0 +1,332 @@
+package hypernas
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/hypernas/hypernas/internal/images"
+	"github.com/hypernas/hypernas/internal/nn/fuse"
+	"github.com/hypernas/hypernas/internal/nn/kern"
+	"github.com/hypernas/hypernas/predictors/feature"
+)
+
+// model is the weights of all parts.
+type model[T kern.Float] struct {
+	options  *options
+	features int
+	kernels  []int
+
+	encoder   []*fuse.Parameter[T]   // the linear layer before the graph layers
+	layers    [][]*fuse.Parameter[T] // W+, b+, W-, b- of each, then gain and bias
+	regressor []*fuse.Parameter[T]
+
+	heads      [][]*fuse.Parameter[T] // of each kernel size
+	stem       *fuse.Parameter[T]
+	classifier []*fuse.Parameter[T]
+	u          *fuse.Parameter[T]
+}
+
+// imageChannels is what space-to-depth makes of a gray image: the four pixels
+// of each 2 x 2 square.
+const imageChannels = 4
+
+// newModel draws the weights: Xavier-uniform in the graph layers, as Wen et al.'s
+// reproduction has it, PyTorch's defaults in the others. u starts at 1.
+func newModel[T kern.Float](o *options, features int, kernels []int, rng *rand.Rand) *model[T] {
+	m := &model[T]{options: o, features: features, kernels: kernels}
+	linear := func(name string, in, out int) []*fuse.Parameter[T] {
+		return []*fuse.Parameter[T]{
+			fuse.NewParameter[T](name+" weights", in, out).Kaiming(rng, in),
+			fuse.NewParameter[T](name+" bias", out).Kaiming(rng, in),
+		}
+	}
+	m.encoder = linear("encoder", features, o.Width)
+	for l := range o.Layers {
+		name := fmt.Sprintf("layer %d ", l)
+		layer := []*fuse.Parameter[T]{
+			fuse.NewParameter[T](name+"forward weights", o.Width, o.Width).Xavier(rng),
+			fuse.NewParameter[T](name+"forward bias", o.Width),
+			fuse.NewParameter[T](name+"backward weights", o.Width, o.Width).Xavier(rng),
+			fuse.NewParameter[T](name+"backward bias", o.Width),
+		}
+		if o.Norm {
+			layer = append(layer, fuse.NewParameter[T](name+"gain", o.Width).Fill(1), fuse.NewParameter[T](name+"bias", o.Width))
+		}
+		m.layers = append(m.layers, layer)
+	}
+	m.regressor = append(linear("regressor", o.Width, o.Hidden), linear("regressor output", o.Hidden, 1)...)
+	if !m.hypernetwork() {
+		return m
+	}
+	for _, k := range kernels {
+		name := fmt.Sprintf("head %d", k)
+		m.heads = append(m.heads, append(linear(name, o.Width, o.Hidden), linear(name+" output", o.Hidden, o.TargetWidth*o.TargetWidth*k*k)...))
+	}
+	m.stem = fuse.NewParameter[T]("stem", 1, o.TargetWidth, imageChannels, 3, 3).Kaiming(rng, imageChannels*9)
+	m.classifier = linear("classifier", o.TargetWidth, images.Classes)
+	m.u = fuse.NewParameter[T]("u", 2).Fill(1)
+	return m
+}
+
+// hypernetwork reports whether there is an auxiliary task: without a
+// convolution there is nothing to generate.
+func (m *model[T]) hypernetwork() bool { return m.options.Hypernetwork && len(m.kernels) > 0 }
+
+// shape is the size of a batch: networks, cells of each, nodes of each cell.
+type shape struct{ networks, cells, nodes int }
+
+// inputs is the memory of a batch's inputs. Slices of slices are by position in
+// the sequence of cells.
+type inputs[T kern.Float] struct {
+	shape
+	features                      int
+	rows, forward, backward, mask [][]T
+	share                         []T // [networks, cells], the mean's weights
+	dropout, labels, weights      []T
+	positions                     []int // cells of the sequence that target networks have
+	targets                       int   // networks whose target network is evaluated
+	codes, edges, outputs         [][]T // by position in positions
+	images, classes               []T
+	targetWeights                 []T // [targets]
+	scratchFeatures               []float32
+}
+
+// encode adds the encoder to g. It returns the encoded nodes of each cell,
+// [networks, nodes, width], and the networks' embedding [networks, width].
+func (m *model[T]) encode(g *fuse.Graph[T], in *inputs[T]) (cells []*gorgonia.Node, h *gorgonia.Node) {
+	in.features = m.features
+	b, s, n := in.networks, in.cells, in.nodes
+	in.scratchFeatures = make([]float32, m.features)
+	var pooled []*gorgonia.Node
+	for i := range s {
+		x, rows := g.Input("features", b, n, m.features)
+		e, forward := g.Input("forward", b, n, n)
+		r, backward := g.Input("backward", b, n, n)
+		mask, live := g.Input("mask", b, n)
+		in.rows, in.mask = append(in.rows, rows), append(in.mask, live)
+		in.forward, in.backward = append(in.forward, forward), append(in.backward, backward)
+
+		x = g.Apply(&kern.Linear[T]{}, x, g.Param(m.encoder[0]), g.Param(m.encoder[1]))
+		switch {
+		case m.options.Global == "on" && i > 0:
+			x = g.Apply(&kern.AddToNodes[T]{}, x, pooled[i-1])
+		case m.options.Global == "positional":
+			p, code := g.Input("position", b, m.options.Width)
+			for k := range b {
+				positionTo(code[k*m.options.Width:(k+1)*m.options.Width], i)
+			}
+			x = g.Apply(&kern.AddToNodes[T]{}, x, p)
+		}
+		for _, w := range m.layers {
+			x = g.Apply(&kern.Graph[T]{}, x, e, r, g.Param(w[0]), g.Param(w[1]), g.Param(w[2]), g.Param(w[3]))
+			if m.options.Norm {
+				x = g.Apply(&kern.LayerNorm[T]{}, x, g.Param(w[4]), g.Param(w[5]))
+			}
+		}
+		pool := &kern.Pool[T]{}
+		if m.options.Pool == "sum" {
+			pool.Scale = .25
+		}
+		cells = append(cells, x)
+		pooled = append(pooled, g.Apply(pool, x, mask))
+	}
+	var share *gorgonia.Node
+	share, in.share = g.Input("share", b, s)
+	return cells, g.Apply(&kern.Combine[T]{}, append(pooled, share)...)
+}
+
+// positionTo writes the sinusoidal code of a position (Vaswani et al. 2017,
+// section 3.5).
+func positionTo[T kern.Float](dst []T, position int) {
+	for i := range dst {
+		angle := float64(position) / math.Pow(10000, float64(i&^1)/float64(len(dst)))
+		if i%2 == 0 {
+			dst[i] = T(math.Sin(angle))
+		} else {
+			dst[i] = T(math.Cos(angle))
+		}
+	}
+}
+
+// regress adds the regressor on h and returns the predictions [networks, 1].
+func (m *model[T]) regress(g *fuse.Graph[T], in *inputs[T], h *gorgonia.Node, training bool) *gorgonia.Node {
+	x := g.Apply(&kern.Linear[T]{ReLU: true}, h, g.Param(m.regressor[0]), g.Param(m.regressor[1]))
+	if training && m.options.Dropout > 0 {
+		var mask *gorgonia.Node
+		mask, in.dropout = g.Input("dropout", in.networks, m.options.Hidden)
+		x = g.Apply(&kern.Mul[T]{}, x, mask)
+	}
+	return g.Apply(&kern.Linear[T]{}, x, g.Param(m.regressor[2]), g.Param(m.regressor[3]))
+}
+
+// classify adds the hypernetwork and the target networks and returns the mean
+// cross-entropy of the batch's first networks.
+func (m *model[T]) classify(g *fuse.Graph[T], in *inputs[T], cells []*gorgonia.Node) *gorgonia.Node {
+	o := m.options
+	in.targets = min(o.TargetBatch, in.networks)
+	a, n, blocks := in.targets, in.nodes, o.TargetImages/kern.Lanes
+	const side = images.Side / 2
+	x, pixels := g.Input("images", 1, blocks, imageChannels, side, side, kern.Lanes)
+	labels, classes := g.Input("classes", o.TargetImages)
+	in.images, in.classes = pixels, classes
+	x = g.Apply(&kern.Conv[T]{K: 3}, x, g.Param(m.stem))
+	x = g.Apply(&kern.BatchNorm[T]{ReLU: true}, x)
+
+	in.positions = thin(in.cells, o.TargetCells)
+	for i, position := range in.positions {
+		ops, codes := g.Input("operations", a, n)
+		edges, matrix := g.Input("edges", a, n, n)
+		output, last := g.Input("output", a)
+		in.codes, in.edges, in.outputs = append(in.codes, codes), append(in.edges, matrix), append(in.outputs, last)
+
+		nodes := g.Apply(&kern.Take[T]{N: a}, cells[position])
+		args := []*gorgonia.Node{x, ops, edges, output}
+		for _, w := range m.heads {
+			y := g.Apply(&kern.Linear[T]{ReLU: true}, nodes, g.Param(w[0]), g.Param(w[1]))
+			args = append(args, g.Apply(&kern.Linear[T]{}, y, g.Param(w[2]), g.Param(w[3])))
+		}
+		x = g.Apply(&kern.Cell[T]{Sizes: m.kernels}, args...)
+		if i < len(in.positions)-1 && i < halvings {
+			x = g.Apply(&kern.Halve[T]{}, x)
+		}
+	}
+	x = g.Apply(&kern.BatchNorm[T]{ReLU: true}, x)
+	x = g.Apply(&kern.GlobalPool[T]{}, x)
+	x = g.Apply(&kern.Linear[T]{}, x, g.Param(m.classifier[0]), g.Param(m.classifier[1]))
+	each := g.Apply(&kern.CrossEntropy[T]{}, x, labels)
+	weights, data := g.Input("target weights", a)
+	in.targetWeights = data
+	return g.Apply(&kern.Mean[T]{}, each, weights)
+}
+
+// halvings is how often images are halved: from 8 to 4 pixels.
+const halvings = 1
+
+// thin returns at most most of the positions below n, evenly spread.
+func thin(n, most int) []int {
+	most = min(n, most)
+	positions := make([]int, most)
+	for i := range positions {
+		positions[i] = i * n / most
+	}
+	return positions
+}
+
+// trainer is the model's losses on batches of one shape. Its outputs are the
+// losses of the tasks: regression and, with a hypernetwork, classification.
+func (m *model[T]) trainer(s shape, solver gorgonia.Solver) (*fuse.Trainer[T], *inputs[T], error) {
+	g := fuse.NewGraph[T]()
+	in := &inputs[T]{shape: s}
+	cells, h := m.encode(g, in)
+	prediction := m.regress(g, in, h, true)
+	var labels, weights *gorgonia.Node
+	labels, in.labels = g.Input("labels", s.networks)
+	weights, in.weights = g.Input("weights", s.networks)
+	loss := g.Apply(&kern.MSE[T]{}, prediction, labels, weights)
+	if m.options.Rank > 0 {
+		factor, data := g.Input("rank weight", 1)
+		data[0] = T(m.options.Rank)
+		rank := g.Apply(&kern.PairwiseSoftplus[T]{Slope: 2}, prediction, labels, weights)
+		loss = g.Apply(&kern.Add[T]{}, loss, g.Apply(&kern.Scale[T]{}, rank, factor))
+	}
+	if !m.hypernetwork() {
+		t, err := fuse.NewTrainer(g, solver, loss, loss)
+		return t, in, err
+	}
+	auxiliary := m.classify(g, in, cells)
+	total := g.Apply(&kern.AdaptiveLoss[T]{Q: m.options.Q, Attached: m.options.Attached}, loss, auxiliary, g.Param(m.u))
+	t, err := fuse.NewTrainer(g, solver, total, loss, auxiliary)
+	return t, in, err
+}
+
+// evaluator predicts batches of one shape.
+func (m *model[T]) evaluator(s shape) (*fuse.Machine[T], *inputs[T], error) {
+	g := fuse.NewGraph[T]()
+	in := &inputs[T]{shape: s}
+	_, h := m.encode(g, in)
+	machine, err := fuse.NewMachine(g, m.regress(g, in, h, false))
+	return machine, in, err
+}
+
+// set writes a network as number b of the batch; nil empties its place.
+func (in *inputs[T]) set(b int, encoding *feature.Nodes, loops bool, net *network) {
+	n, f := in.nodes, in.features
+	for i := range in.cells {
+		rows, mask := in.rows[i][b*n*f:(b+1)*n*f], in.mask[i][b*n:(b+1)*n]
+		forward, backward := in.forward[i][b*n*n:(b+1)*n*n], in.backward[i][b*n*n:(b+1)*n*n]
+		clear(rows)
+		clear(mask)
+		in.share[b*in.cells+i] = 0
+		if net == nil || i >= len(net.cells) {
+			clear(forward)
+			clear(backward)
+			continue
+		}
+		c := net.cells[i]
+		in.share[b*in.cells+i] = 1 / T(len(net.cells))
+		for k := range c.nodes {
+			encoding.EncodeTo(in.scratchFeatures, &c.nodes[k], &net.steps[i])
+			for j, v := range in.scratchFeatures {
+				rows[k*f+j] = T(v)
+			}
+			mask[k] = 1
+		}
+		feature.AdjacencyTo(forward, backward, n, len(c.nodes), c.edges, loops)
+	}
+	if b < in.targets {
+		in.setTarget(b, net)
+	}
+}
+
+// setTarget writes the target network of number b.
+func (in *inputs[T]) setTarget(b int, net *network) {
+	n := in.nodes
+	in.targetWeights[b] = 0
+	if net != nil {
+		in.targetWeights[b] = 1
+	}
+	for i, position := range in.positions {
+		codes, edges := in.codes[i][b*n:(b+1)*n], in.edges[i][b*n*n:(b+1)*n*n]
+		clear(codes)
+		clear(edges)
+		in.outputs[i][b] = 0
+		if net == nil || position >= len(net.cells) {
+			// A sequence that has ended passes on what it has.
+			codes[0] = kern.CellInput
+			continue
+		}
+		c := net.cells[position]
+		for k, code := range c.target {
+			codes[k] = T(code)
+		}
+		for _, e := range c.edges {
+			edges[e.From*n+e.To] = 1
+		}
+		in.outputs[i][b] = T(len(c.nodes) - 1)
+	}
+}
+
+// setImages writes auxiliary images, count of which start at image from.
+func (in *inputs[T]) setImages(set *images.Set, from int) {
+	const side = images.Side / 2
+	at := 0
+	for block := range len(in.classes) / kern.Lanes {
+		for channel := range imageChannels {
+			for y := range side {
+				for x := range side {
+					for lane := range kern.Lanes {
+						image := set.Pixels[(from+block*kern.Lanes+lane)*images.Side*images.Side:]
+						in.images[at] = T(image[(2*y+channel/2)*images.Side+2*x+channel%2])
+						at++
+					}
+				}
+			}
+		}
+	}
+	for i := range in.classes {
+		in.classes[i] = T(set.Labels[from+i])
+	}
+}

@@ -1,0 +1,138 @@
+package hypernas
+
+import (
+	"github.com/hypernas/hypernas/internal/nn/kern"
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/feature"
+)
+
+// network is an architecture as the encoder reads it: its cells in order.
+type network struct {
+	cells []*cell
+	steps []plugins.Step
+}
+
+// cell is a distinct cell of a network.
+type cell struct {
+	nodes  []plugins.Node
+	edges  []plugins.Edge
+	target []int // what the target network's nodes compute: codes of kern.Cell
+}
+
+// nodeCount returns the size of the largest cell.
+func (n *network) nodeCount() int {
+	most := 0
+	for _, c := range n.cells {
+		most = max(most, len(c.nodes))
+	}
+	return most
+}
+
+// reader turns networks of one space into the encoder's form.
+type reader struct {
+	vocabulary *plugins.Vocabulary
+	prune      bool
+	// kernels are the sizes of the convolutions that the target networks have,
+	// ascending.
+	kernels []int
+}
+
+// largestKernel is the largest convolution of a target network: its images are
+// 8 pixels wide.
+const largestKernel = 7
+
+// newReader returns a reader whose target networks have the convolutions that
+// occur in the given networks.
+func newReader(v *plugins.Vocabulary, prune bool, networks []plugins.Network) *reader {
+	r := &reader{vocabulary: v, prune: prune}
+	var occurs [largestKernel + 1]bool
+	for i := range networks {
+		for _, s := range sequence(&networks[i]) {
+			for _, n := range networks[i].Cells[s.Cell].Nodes {
+				if k := kernel(&v.Ops[n.Op]); k > 0 {
+					occurs[k] = true
+				}
+			}
+		}
+	}
+	for k, yes := range occurs {
+		if yes {
+			r.kernels = append(r.kernels, k)
+		}
+	}
+	return r
+}
+
+// sequence returns the steps that the encoder sees: all whose cell is not the
+// same in every architecture, or the whole sequence where there are no others. A
+// step that repeats is seen once; its repeat is a feature.
+func sequence(n *plugins.Network) []plugins.Step {
+	var steps []plugins.Step
+	for _, s := range n.Sequence {
+		if !n.Cells[s.Cell].Fixed {
+			steps = append(steps, s)
+		}
+	}
+	if len(steps) == 0 {
+		return n.Sequence
+	}
+	return steps
+}
+
+// kernel returns the size of the convolution that stands for op in a target
+// network: odd and at most largestKernel; 0 if none does. An operation with
+// weights but no window is one of size 1, but for squeeze-excite, a gate, which
+// passes its input through.
+func kernel(op *plugins.Op) int {
+	if !op.Kind.HasWeights() || op.Kind == plugins.KindSqueezeExcite {
+		return 0
+	}
+	return min(max(op.Kernel, 1)|1, largestKernel)
+}
+
+// read returns n in the encoder's form.
+func (r *reader) read(n *plugins.Network) network {
+	cells := make([]*cell, len(n.Cells))
+	var out network
+	out.steps = sequence(n)
+	for _, s := range out.steps {
+		if cells[s.Cell] == nil {
+			cells[s.Cell] = r.readCell(&n.Cells[s.Cell])
+		}
+		out.cells = append(out.cells, cells[s.Cell])
+	}
+	return out
+}
+
+func (r *reader) readCell(c *plugins.Cell) *cell {
+	if r.prune {
+		pruned := feature.Prune(r.vocabulary, c)
+		c = &pruned
+	}
+	out := &cell{nodes: c.Nodes, edges: c.Edges}
+	for _, n := range c.Nodes {
+		out.target = append(out.target, r.target(&r.vocabulary.Ops[n.Op]))
+	}
+	return out
+}
+
+// target returns the code of an operation in a target network.
+func (r *reader) target(op *plugins.Op) int {
+	switch op.Kind {
+	case plugins.KindInput:
+		return kern.CellInput
+	case plugins.KindNone:
+		return kern.CellNone
+	case plugins.KindAvgPool:
+		return kern.CellAverage
+	case plugins.KindMaxPool:
+		return kern.CellMax
+	}
+	for i, k := range r.kernels {
+		// An operation that no training network has takes the next size.
+		if own := kernel(op); own > 0 && (own <= k || i == len(r.kernels)-1) {
+			return kern.CellConv + i
+		}
+	}
+	return kern.CellPass
+}
