@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // ownGroup makes the process of cmd the leader of a process group.
@@ -24,4 +26,13 @@ func peakBytes(s *os.ProcessState) int64 {
 		return int64(usage.Maxrss) // bytes there, KiB elsewhere
 	}
 	return int64(usage.Maxrss) << 10
+}
+
+// signalName returns the name of the signal that ended a process.
+func signalName(s *os.ProcessState) string {
+	status, ok := s.Sys().(syscall.WaitStatus)
+	if !ok || !status.Signaled() {
+		return s.String()
+	}
+	return unix.SignalName(status.Signal())
 }

@@ -108,20 +108,21 @@ func trial(t *testing.T, p host.Plugin, o host.Options) (process *host.Predictor
 }
 
 func TestEveryFailureHasItsReason(t *testing.T) {
+	t.Parallel()
 	soon := func(set func(*host.Limits)) host.Limits {
 		l := limits()
 		set(&l)
 		return l
 	}
-	short := func(l *host.Limits) { l.Start, l.Fit = 500*time.Millisecond, 500*time.Millisecond }
-	memory := func(l *host.Limits) { l.MemoryBytes = 200 << 20 }
+	short := func(l *host.Limits) { l.Start = 2 * time.Second }
+	memory := func(l *host.Limits) { l.MemoryBytes = 150 << 20 }
 	for _, tc := range []struct {
 		mode   string
 		limits host.Limits
 		want   string // the beginning of the reason
 	}{
-		{"hang at start", soon(short), `did not start within 500ms; it printed "almost" to standard output`},
-		{"deaf", soon(short), "did not start within 500ms"},
+		{"hang at start", soon(short), `did not start within 2s; it printed "almost" to standard output`},
+		{"deaf", soon(short), "did not start within 2s"},
 		{"exit at start", limits(), "exited with status 3 before the handshake"},
 		{"print early", limits(), `printed "loading weights" to standard output, where the handshake is due`},
 		{"wrong version", limits(), `speaks version "9" of the plugin protocol, want 1`},
@@ -131,10 +132,10 @@ func TestEveryFailureHasItsReason(t *testing.T) {
 		{"hang", soon(func(l *host.Limits) { l.Fit = 100 * time.Millisecond }), "fit took longer than 100ms"},
 		{"ignore cancellation", soon(func(l *host.Limits) { l.Fit = 100 * time.Millisecond }), "fit took longer than 100ms"},
 		{"exit 0", limits(), "exited with status 0 in the middle of fit"},
-		{"kill itself", limits(), "killed by signal killed in the middle of fit"},
+		{"kill itself", limits(), "killed by signal SIGKILL in the middle of fit"},
 		{"orphan and exit", limits(), "exited with status 1 in the middle of fit"},
-		{"eat", soon(memory), "memory limit 200 MiB exceeded (held "},
-		{"child eats", soon(memory), "memory limit 200 MiB exceeded (held "},
+		{"eat", soon(memory), "memory limit 150 MiB exceeded (held "},
+		{"child eats", soon(memory), "memory limit 150 MiB exceeded (held "},
 		{"NaN", limits(), "returned NaN as the prediction of architecture 1"},
 		{"infinite", limits(), "returned -Inf as the prediction of architecture 2"},
 		{"too few", limits(), "returned 3 predictions for 4 architectures"},
@@ -151,6 +152,7 @@ func TestEveryFailureHasItsReason(t *testing.T) {
 }
 
 func TestWhatIsOddButAllowedHarmsNobody(t *testing.T) {
+	t.Parallel()
 	for _, tc := range []struct {
 		mode string
 		want string // what the log holds
@@ -186,6 +188,7 @@ func TestWhatIsOddButAllowedHarmsNobody(t *testing.T) {
 }
 
 func TestFailureCarriesTheLogAroundAPanic(t *testing.T) {
+	t.Parallel()
 	_, _, err := trial(t, rogueWith(t, "panic"), host.Options{Limits: limits(), TempDir: shortDir(t)})
 	var failure *host.Failure
 	if !errors.As(err, &failure) {
@@ -199,6 +202,7 @@ func TestFailureCarriesTheLogAroundAPanic(t *testing.T) {
 }
 
 func TestErrorsOfAPluginKeepTheirIdentity(t *testing.T) {
+	t.Parallel()
 	_, _, err := trial(t, rogueWith(t, "refuse"), host.Options{Limits: limits(), TempDir: shortDir(t)})
 	if !errors.Is(err, plugins.ErrUnsupported) || err.Error() != "chains: not supported: no convolutions" {
 		t.Errorf("got %v, want the plugin's text and ErrUnsupported", err)
@@ -206,6 +210,7 @@ func TestErrorsOfAPluginKeepTheirIdentity(t *testing.T) {
 }
 
 func TestCancellingReturnsTheContextsErrorEvenIfThePluginIgnoresIt(t *testing.T) {
+	t.Parallel()
 	logged := make(chan string, 100)
 	p, err := host.LaunchPredictor(t.Context(), rogueWith(t, "ignore cancellation"), host.Options{Limits: limits(), TempDir: shortDir(t), Log: sendingLogger(logged)})
 	if err != nil {
@@ -241,6 +246,7 @@ func (f writerFunc) Write(b []byte) (int, error) {
 }
 
 func TestWhatIsNoPluginIsRefused(t *testing.T) {
+	t.Parallel()
 	text := t.TempDir() + "/text"
 	if err := os.WriteFile(text, []byte("no program\n"), 0o700); err != nil {
 		t.Fatal(err)
@@ -266,6 +272,7 @@ func TestWhatIsNoPluginIsRefused(t *testing.T) {
 }
 
 func TestASpaceIsNoPredictor(t *testing.T) {
+	t.Parallel()
 	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +287,38 @@ func TestASpaceIsNoPredictor(t *testing.T) {
 	}
 }
 
+func TestBuiltinPluginsFailByNameToo(t *testing.T) {
+	t.Parallel()
+	greedy, hasty := limits(), limits()
+	greedy.MemoryBytes, hasty.Fit = 150<<20, 100*time.Millisecond
+	for _, tc := range []struct {
+		mode   string
+		limits host.Limits
+		want   string
+	}{
+		{"panic", limits(), "panicked: a deliberate panic"},
+		{"exit 0", limits(), "exited with status 0 in the middle of fit"},
+		{"exit at start", limits(), "exited with status 3 before the handshake"},
+		{"kill itself", limits(), "killed by signal SIGKILL in the middle of fit"},
+		{"ignore cancellation", hasty, "fit took longer than 100ms"},
+		{"eat", greedy, "memory limit 150 MiB exceeded (held "},
+	} {
+		t.Run(tc.mode, func(t *testing.T) {
+			t.Parallel()
+			plugin, err := host.Builtin(host.KindPredictor, tc.mode, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, err = trial(t, plugin, host.Options{Limits: tc.limits, TempDir: shortDir(t)})
+			if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("got reason %q, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
 func TestBuiltinPredictorAndItsRecord(t *testing.T) {
+	t.Parallel()
 	plugin, err := host.Builtin(host.KindPredictor, "honest", 3)
 	if err != nil {
 		t.Fatal(err)
@@ -300,7 +338,7 @@ func TestBuiltinPredictorAndItsRecord(t *testing.T) {
 			t.Errorf("row %d: got %v, want %v", i, got, want)
 		}
 	}
-	for _, want := range []string{"start timeout 30s", "fit timeout 30s", "memory 4 GiB of the process tree", "process tree killed at the end"} {
+	for _, want := range []string{"start timeout 30s", "fit timeout 30s", "memory 4 GiB of the process tree", "process group killed at the end"} {
 		if !slices.Contains(p.Limits(), want) {
 			t.Errorf("limits %q lack %q", p.Limits(), want)
 		}
@@ -308,6 +346,7 @@ func TestBuiltinPredictorAndItsRecord(t *testing.T) {
 }
 
 func TestSpaceArrivesUnchanged(t *testing.T) {
+	t.Parallel()
 	plugin, err := host.Builtin(host.KindSpace, "chains", 1)
 	if err != nil {
 		t.Fatal(err)
@@ -385,6 +424,7 @@ func TestEnvironmentIsAnAllowList(t *testing.T) {
 }
 
 func TestAPluginStartedByHandExplainsItself(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command("/proc/self/exe", "plugin", "predictor", "honest")
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
@@ -397,8 +437,17 @@ func TestAPluginStartedByHandExplainsItself(t *testing.T) {
 }
 
 func TestNothingOutlivesAHostThatIsKilled(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]int{"external": 2, "builtin": 1} {
+		t.Run(kind, func(t *testing.T) { testKilledHost(t, kind, want) })
+	}
+}
+
+// testKilledHost kills a host whose plugin is made of so many processes.
+func testKilledHost(t *testing.T, kind string, processes int) {
+	t.Helper()
 	dir := shortDir(t)
-	cmd := exec.Command("/proc/self/exe", "host", dir)
+	cmd := exec.Command("/proc/self/exe", "host", kind, dir)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -408,10 +457,10 @@ func TestNothingOutlivesAHostThatIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
-	for lines.Scan() && !strings.Contains(lines.Text(), "hanging") {
+	for lines.Scan() && !strings.Contains(lines.Text(), "busy") {
 	}
-	if got := processesWith(t, dir); len(got) != 2 {
-		t.Errorf("before the kill there are %q, want the plugin and its orphan", got)
+	if got := processesWith(t, dir); len(got) != processes {
+		t.Errorf("before the kill there are %q, want %d", got, processes)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)

@@ -86,7 +86,7 @@ func (l Limits) describe(kind Kind, supervised bool) []string {
 	} else {
 		timeout("space", l.Space)
 	}
-	if l.MemoryBytes > 0 && supervised {
+	if l.MemoryBytes > 0 && canWatchMemory {
 		list = append(list, "memory "+formatBytes(l.MemoryBytes)+" of the process tree")
 	}
 	if l.Threads > 0 {
@@ -96,7 +96,7 @@ func (l Limits) describe(kind Kind, supervised bool) []string {
 	if supervised {
 		return append(list, "process tree killed at the end")
 	}
-	return append(list, "process killed at the end")
+	return append(list, "process group killed at the end")
 }
 
 // formatBytes returns n in the largest binary unit that keeps it at 1 or

@@ -28,23 +28,26 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 {
 		switch os.Args[1] {
 		case "plugin":
-			builtin(os.Args[2])
+			builtin(os.Args[2], os.Args[3])
 			return
 		case "rogue":
 			rogueMain(os.Args[2])
 			return
 		case "host":
-			hostMain(os.Args[2])
+			hostMain(os.Args[2], os.Args[3])
 			return
 		}
 	}
 	os.Exit(m.Run())
 }
 
-func builtin(kind string) {
+func builtin(kind, name string) {
 	if kind == string(host.KindSpace) {
 		serve.Space(func() plugins.Space { return plugintest.NewChains() })
 		return
+	}
+	if name != "honest" {
+		rogueMain(name)
 	}
 	serve.Predictor(func() plugins.Predictor { return &honest{} })
 }
@@ -109,7 +112,7 @@ type rogue struct {
 }
 
 // eaten is what greedy rogues take, in bytes.
-const eaten = 300 << 20
+const eaten = 200 << 20
 
 func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
 	switch p.mode {
@@ -123,7 +126,7 @@ func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, e
 		<-ctx.Done()
 		return plugins.Fitted{}, ctx.Err()
 	case "ignore cancellation":
-		fmt.Fprintln(os.Stderr, "busy")
+		t.Log.Info("busy")
 		for i := 0; ; i++ {
 			if i < 0 {
 				break
@@ -165,7 +168,7 @@ func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, e
 		if err := startSleeper(); err != nil {
 			return plugins.Fitted{}, err
 		}
-		fmt.Fprintln(stderr(), "hanging")
+		t.Log.Info("busy")
 		select {}
 	case "eat":
 		eat(eaten)
@@ -222,14 +225,17 @@ func startSleeper() error {
 	return err
 }
 
-// hostMain launches a rogue that leaves an orphan behind and hangs in Fit;
-// it says when, and does not go away by itself.
-func hostMain(dir string) {
-	path, err := os.Executable()
-	if err != nil {
-		panic(err)
+// hostMain launches a plugin that hangs in Fit, an external one that leaves an
+// orphan or a built-in one. It prints what the plugin logs, and does not go
+// away by itself.
+func hostMain(kind, dir string) {
+	plugin, err := host.Builtin(host.KindPredictor, "ignore cancellation", 1)
+	if kind == "external" {
+		var path string
+		if path, err = os.Executable(); err == nil {
+			plugin, err = host.External(host.KindPredictor, "rogue", path, "rogue", "orphan and hang")
+		}
 	}
-	plugin, err := host.External(host.KindPredictor, "rogue", path, "rogue", "orphan and hang")
 	if err != nil {
 		panic(err)
 	}
@@ -238,6 +244,6 @@ func hostMain(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	_, err = p.Fit(ctx, training(context.Background(), 4))
-	panic(fmt.Sprint("the rogue came back: ", err))
+	_, err = p.Fit(ctx, training(ctx, 4))
+	panic(fmt.Sprint("the plugin came back: ", err))
 }

@@ -30,8 +30,14 @@ type Plugin struct {
 	// Identity is "builtin:NAME@VERSION" or "sha256:HEX" of the executable.
 	Identity string
 
-	call string // what the process finds as its own name; "" means Path
+	builtin string // what this process is called, as which it is called again; "" if external
 }
+
+// supervised reports whether the plugin runs under a supervisor. Built-in
+// ones do not: they are this repository's code, start nothing, and end with
+// the host (package serve); and a second process takes half of what a launch
+// does.
+func (p *Plugin) supervised() bool { return canSupervise && p.builtin == "" }
 
 // Builtin returns the plugin that this executable is when it is started with
 // the arguments "plugin", kind and name.
@@ -43,7 +49,7 @@ func Builtin(kind Kind, name string, version int) (Plugin, error) {
 	return Plugin{
 		Kind: kind, Name: name, Path: path, Args: []string{"plugin", string(kind), name},
 		Identity: fmt.Sprintf("builtin:%s@%d", name, version),
-		call:     os.Args[0],
+		builtin:  os.Args[0],
 	}, nil
 }
 

@@ -27,8 +27,6 @@ type Options struct {
 	// TempDir is where scratch folders are made; "" means os.TempDir. A path
 	// of more than 50 bytes may be too long for the socket inside.
 	TempDir string
-
-	direct bool // without a supervisor even where there could be one
 }
 
 const (
@@ -172,13 +170,13 @@ func (p *Process) start(ctx context.Context) (any, error) {
 // newRunner returns a runner of the plugin with go-plugin's variables in its
 // environment.
 func (p *Process) newRunner(env []string) (*treeRunner, error) {
-	create := newSupervised
-	if p.options.direct {
-		create = newDirect
+	create := newDirect
+	if p.plugin.supervised() {
+		create = newSupervised
 	}
 	t, err := create(order{
 		Path:        p.plugin.Path,
-		Args:        append([]string{cmp.Or(p.plugin.call, p.plugin.Path)}, p.plugin.Args...),
+		Args:        append([]string{cmp.Or(p.plugin.builtin, p.plugin.Path)}, p.plugin.Args...),
 		Env:         append(environment(p.options.Limits, p.scratch), env...),
 		Dir:         p.scratch,
 		MemoryBytes: p.options.Limits.MemoryBytes,
@@ -264,7 +262,7 @@ func (p *Process) Plugin() Plugin { return p.plugin }
 // Limits lists the limits and protections that hold for the process, for the
 // record.
 func (p *Process) Limits() []string {
-	return p.options.Limits.describe(p.plugin.Kind, supervised && !p.options.direct)
+	return p.options.Limits.describe(p.plugin.Kind, p.plugin.supervised())
 }
 
 // CPUSeconds returns the user and system time that the process tree took, 0
@@ -289,9 +287,13 @@ func (p *Process) call(ctx context.Context, what string, limit time.Duration, do
 	callCtx, cancel := withLimit(ctx, limit)
 	defer cancel()
 	err := do(callCtx)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	if deadline, ok := callCtx.Deadline(); ok && errors.Is(err, context.DeadlineExceeded) && time.Until(deadline) < exitPatience {
+		<-callCtx.Done() // The plugin has the same deadline, and was the first to see it.
+	}
+	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	case callCtx.Err() != nil:

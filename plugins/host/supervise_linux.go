@@ -20,8 +20,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// supervised says that plugins run under a supervisor.
-const supervised = true
+// What this system offers.
+const (
+	canSupervise   = true
+	canWatchMemory = true
+)
 
 // superviseKey marks the environment of a supervisor.
 const superviseKey = "HYPERNAS_SUPERVISE"
@@ -168,7 +171,7 @@ func supervise(o order, control io.Reader) report {
 	case s.status.Exited():
 		r.Exited, r.Killed, r.Status = true, false, s.status.ExitStatus()
 	case !r.Killed:
-		r.Signal = s.status.Signal().String()
+		r.Signal = unix.SignalName(s.status.Signal())
 	}
 	return r
 }
@@ -279,6 +282,26 @@ func childrenByScan(pid int) []int {
 		}
 	}
 	return pids
+}
+
+// watchMemory watches what process pid and all that descends from it hold,
+// until stop is closed or they hold more than limit, if that is not 0. It
+// returns what they held then, or 0, and the most that they held.
+func watchMemory(pid int, limit int64, stop <-chan struct{}) (held, peak int64) {
+	ticker := time.NewTicker(memoryInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-stop:
+			return 0, peak
+		case <-ticker.C:
+			now := residentBytes(append(descendants(pid), pid))
+			peak = max(peak, now)
+			if limit > 0 && now > limit {
+				return now, peak
+			}
+		}
+	}
 }
 
 // residentBytes returns the sum of the resident sets of processes.

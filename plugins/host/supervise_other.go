@@ -4,12 +4,18 @@ package host
 
 import "os"
 
-// supervised says that plugins run under a supervisor.
-const supervised = false
+// What this system offers.
+const (
+	canSupervise   = false
+	canWatchMemory = false
+)
 
 func self() (string, error) { return os.Executable() }
 
 func newSupervised(o order) (*tree, error) { return newDirect(o) }
+
+// watchMemory returns at once: memory is not watched.
+func watchMemory(int, int64, <-chan struct{}) (held, peak int64) { return 0, 0 }
 
 // SuperviseMain does nothing: there is no supervisor on this system. See
 // the package comment.

@@ -1,14 +1,18 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"runtime"
 	"sync"
+
+	"github.com/hypernas/hypernas/plugins/internal/wire"
 )
 
-// order is what a plugin's process is started with.
+// order says how a plugin's process is started.
 type order struct {
 	Path        string
 	Args        []string // args[0] included
@@ -23,7 +27,7 @@ type report struct {
 	Killed     bool   // by kill, or because the host was gone
 	Exited     bool   // by itself, with Status
 	Status     int
-	Signal     string // what killed it where nobody here did, or ""
+	Signal     string // such as SIGKILL: what killed it where nobody here did, or ""
 	// HeldBytes is what the tree held when it was killed for exceeding its
 	// memory limit, 0 where it was not.
 	HeldBytes  int64
@@ -43,59 +47,102 @@ type tree struct {
 	wait func() report
 }
 
-// newDirect returns a tree that is no more than a process: what descends from
-// it is killed only where it stays in its process group, and its memory is
-// not watched.
+// newDirect returns a tree without a supervisor. What descends from the
+// process is killed only where it stays in its process group. The process's
+// standard input is a pipe that nothing is ever written to and that closes
+// with the host, whatever ends the host: package serve ends the process then.
 func newDirect(o order) (*tree, error) {
-	cmd := exec.Command(o.Path, o.Args[1:]...)
-	cmd.Args, cmd.Env, cmd.Dir = o.Args, o.Env, o.Dir
+	lifelineRead, lifelineWrite, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	d := &direct{}
+	cmd := exec.Command(o.Path)
+	cmd.Args, cmd.Dir, cmd.Stdin = o.Args, o.Dir, lifelineRead
+	cmd.Env = append(o.Env, wire.LifelineKey+"="+o.Dir)
 	ownGroup(cmd)
-	var mu sync.Mutex
-	var killed, running bool
-	t := &tree{cmd: cmd}
-	t.started = func() error {
-		mu.Lock()
-		defer mu.Unlock()
-		running = cmd.Process != nil
-		if killed && running {
-			killGroup(cmd.Process)
-		}
-		return nil
+	return &tree{
+		cmd:  cmd,
+		kill: d.kill,
+		started: func() error {
+			err := lifelineRead.Close()
+			if cmd.Process == nil {
+				return errors.Join(err, lifelineWrite.Close())
+			}
+			d.run(cmd.Process, o.MemoryBytes)
+			return err
+		},
+		wait: func() report {
+			err := cmd.Wait()
+			_ = lifelineWrite.Close()
+			return d.end(cmd.ProcessState, err)
+		},
+	}, nil
+}
+
+// direct is the state of a tree without a supervisor.
+type direct struct {
+	mu      sync.Mutex
+	killed  bool
+	process *os.Process // nil before the start and after the end
+
+	stop                 chan struct{} // ends the watch
+	watched              sync.WaitGroup
+	heldBytes, peakBytes int64 // to be read after the watch
+}
+
+func (d *direct) kill() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.killed = true
+	if d.process != nil {
+		killGroup(d.process)
 	}
-	t.kill = func() {
-		mu.Lock()
-		defer mu.Unlock()
-		killed = true
-		if running {
-			killGroup(cmd.Process)
-		}
+}
+
+// run takes p as the process and watches its memory.
+func (d *direct) run(p *os.Process, limit int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.process = p
+	if d.killed {
+		killGroup(p)
 	}
-	t.wait = func() report {
-		err := cmd.Wait()
-		mu.Lock()
-		defer mu.Unlock()
-		if cmd.ProcessState == nil {
-			return report{Lost: fmt.Sprint(err)}
+	d.stop = make(chan struct{})
+	d.watched.Go(func() {
+		d.heldBytes, d.peakBytes = watchMemory(p.Pid, limit, d.stop)
+		if d.heldBytes > 0 {
+			d.kill()
 		}
-		// The group has no leader any more, and its number may be another's
-		// once the last member is gone.
-		running = false
-		s := cmd.ProcessState
-		r := report{
-			Exited:     s.Exited(),
-			Status:     s.ExitCode(),
-			CPUSeconds: (s.UserTime() + s.SystemTime()).Seconds(),
-			PeakBytes:  peakBytes(s),
-		}
-		switch {
-		case killed && (!r.Exited || runtime.GOOS == "windows"): // where a killed process exits with 1
-			r.Killed, r.Exited = true, false
-		case !r.Exited:
-			r.Signal = s.String()
-		}
-		return r
+	})
+}
+
+// end returns the report of a process that has ended with state s, or could
+// not be waited for because of err.
+func (d *direct) end(s *os.ProcessState, err error) report {
+	close(d.stop)
+	d.watched.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	// Its number may soon be that of another process.
+	d.process = nil
+	if s == nil {
+		return report{Lost: fmt.Sprintf("its end could not be seen: %v", err)}
 	}
-	return t, nil
+	r := report{
+		HeldBytes:  d.heldBytes,
+		Exited:     s.Exited(),
+		Status:     s.ExitCode(),
+		CPUSeconds: (s.UserTime() + s.SystemTime()).Seconds(),
+		PeakBytes:  max(d.peakBytes, peakBytes(s)),
+	}
+	switch {
+	case d.killed && (!r.Exited || runtime.GOOS == "windows"): // where a killed process exits with 1
+		r.Killed, r.Exited = true, false
+	case !r.Exited:
+		r.Signal = signalName(s)
+	}
+	return r
 }
 
 // handshakeReader gives go-plugin the first line of a plugin's standard

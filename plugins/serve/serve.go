@@ -16,6 +16,7 @@ package serve
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -72,12 +73,34 @@ func Logger() *slog.Logger {
 	}))
 }
 
+// requireHost ends the process unless a host started it, and makes it end
+// with the host.
 func requireHost(kind string) {
 	if os.Getenv(wire.CookieKey) == wire.CookieValue {
+		holdLifeline()
 		return
 	}
 	fmt.Fprintf(os.Stderr, "%s is a %s for hypernas and does nothing by itself; try: hypernas run --%s %s\n", os.Args[0], kind, kind, os.Args[0])
 	os.Exit(1)
+}
+
+// holdLifeline ends the process when the host is gone; see wire.LifelineKey.
+// Under a supervisor there is none: the supervisor does the same.
+func holdLifeline() {
+	scratch := os.Getenv(wire.LifelineKey)
+	if scratch == "" {
+		return
+	}
+	_ = os.Unsetenv(wire.LifelineKey) // It is not for children.
+	lifeline := os.Stdin
+	if null, err := os.Open(os.DevNull); err == nil {
+		os.Stdin = null
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, lifeline)
+		_ = os.RemoveAll(scratch)
+		os.Exit(1)
+	}()
 }
 
 func serve(set goplugin.PluginSet) {

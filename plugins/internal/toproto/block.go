@@ -20,16 +20,7 @@ func Block(v *plugins.Vocabulary, b *plugins.Batch, lo int) (*pb.Block, int, err
 		return nil, lo, fmt.Errorf("%d numbers for %d networks, want %d each", len(b.Numbers), b.Len(), width)
 	}
 	hi := min(lo+pb.BlockRows, b.Len())
-	e := encoder{
-		vocabulary: v,
-		cells:      make(map[string]uint32),
-		sequences:  make(map[string]uint32),
-		block: &pb.Block{
-			Cells: &pb.CellTable{}, Sequences: &pb.SequenceTable{},
-			NetworkCellCounts: make([]uint32, 0, hi-lo),
-			NetworkSequences:  make([]uint32, 0, hi-lo),
-		},
-	}
+	e := newEncoder(v, hi-lo)
 	for row := lo; row < hi; row++ {
 		n := &b.Networks[row]
 		size := entries(v, n)
@@ -71,6 +62,36 @@ type encoder struct {
 	cells      map[string]uint32
 	sequences  map[string]uint32
 	key        []byte
+
+	// The sequence of the last network and its row; networks of many spaces
+	// share one.
+	last      []plugins.Step
+	lastIndex uint32
+}
+
+// newEncoder returns an encoder with room for rows networks of one searched
+// cell of eight nodes and ten edges; larger ones take more.
+func newEncoder(v *plugins.Vocabulary, rows int) *encoder {
+	return &encoder{
+		vocabulary: v,
+		cells:      make(map[string]uint32, rows),
+		sequences:  make(map[string]uint32),
+		block: &pb.Block{
+			Cells: &pb.CellTable{
+				Roles:      make([]pb.Role, 0, rows),
+				Fixed:      make([]bool, 0, rows),
+				NodeCounts: make([]uint32, 0, rows),
+				EdgeCounts: make([]uint32, 0, rows),
+				NodeOps:    make([]uint32, 0, 8*rows),
+				NodeAttrs:  make([]float64, 0, 8*rows*len(v.NodeAttrs)),
+				Edges:      make([]uint32, 0, 20*rows),
+			},
+			Sequences:         &pb.SequenceTable{},
+			NetworkCellCounts: make([]uint32, 0, rows),
+			NetworkCells:      make([]uint32, 0, 3*rows),
+			NetworkSequences:  make([]uint32, 0, rows),
+		},
+	}
 }
 
 func (e *encoder) add(n *plugins.Network) error {
@@ -93,21 +114,30 @@ func (e *encoder) add(n *plugins.Network) error {
 		}
 		b.NetworkCells = append(b.NetworkCells, index)
 	}
-	e.key = sequenceKey(e.key[:0], n.Sequence)
-	index, ok := e.sequences[string(e.key)]
-	if !ok {
-		index = uint32(len(e.sequences))
-		e.sequences[string(e.key)] = index
-		addSequence(b.Sequences, n.Sequence)
-		e.entries += 1 + len(n.Sequence)*(2+len(e.vocabulary.CellAttrs))
-	}
 	if err := checkSteps(e.vocabulary, n); err != nil {
 		return err
 	}
 	b.NetworkCellCounts = append(b.NetworkCellCounts, uint32(len(n.Cells)))
-	b.NetworkSequences = append(b.NetworkSequences, index)
+	b.NetworkSequences = append(b.NetworkSequences, e.sequence(n.Sequence))
 	e.entries += 2 + len(n.Cells) + len(e.vocabulary.Numbers)
 	return nil
+}
+
+// sequence returns the row of steps in the sequence table.
+func (e *encoder) sequence(steps []plugins.Step) uint32 {
+	if len(e.last) == len(steps) && &e.last[0] == &steps[0] {
+		return e.lastIndex
+	}
+	e.key = sequenceKey(e.key[:0], steps)
+	index, ok := e.sequences[string(e.key)]
+	if !ok {
+		index = uint32(len(e.sequences))
+		e.sequences[string(e.key)] = index
+		addSequence(e.block.Sequences, steps)
+		e.entries += 1 + len(steps)*(2+len(e.vocabulary.CellAttrs))
+	}
+	e.last, e.lastIndex = steps, index
+	return index
 }
 
 // checkSteps checks the steps of n by the rules of plugins.Network.Validate;

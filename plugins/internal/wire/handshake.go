@@ -17,6 +17,11 @@ const (
 	CookieValue     = "hypernas.v1"
 )
 
+// LifelineKey is the environment variable that tells a process that its
+// standard input is a pipe which closes when the host is gone. The process is
+// to remove the folder that the variable names, and to end.
+const LifelineKey = "HYPERNAS_LIFELINE"
+
 // Names of the two kinds of plugin in a go-plugin plugin set.
 const (
 	PredictorName = "predictor"

@@ -217,7 +217,8 @@ func sendTraining(stream grpc.ClientStreamingClient[pb.FitRequest, pb.FitRespons
 	return nil
 }
 
-// Predict implements plugins.Predictor. It sends b in blocks, one call each.
+// Predict implements plugins.Predictor. It sends b in blocks, one call each,
+// and encodes the next block while the other end is busy with the last.
 func (c *PredictorClient) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
 	c.mu.Lock()
 	v := c.fitted
@@ -225,26 +226,59 @@ func (c *PredictorClient) Predict(ctx context.Context, b *plugins.Batch) ([]floa
 	if v == nil {
 		return nil, fmt.Errorf("predict: %w", plugins.ErrNotFitted)
 	}
-	values := make([]float64, 0, b.Len())
-	for lo := 0; lo < b.Len(); {
-		block, hi, err := toproto.Block(v, b, lo)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", plugins.ErrInput, err)
+	ctx, cancel := context.WithCancel(ctx)
+	blocks := encodeBlocks(ctx, v, b)
+	defer func() {
+		cancel()
+		for range blocks { // until the encoder has ended
 		}
-		m, err := c.client.Predict(ctx, &pb.PredictRequest{Block: block})
+	}()
+	values := make([]float64, 0, b.Len())
+	for next := range blocks {
+		if next.err != nil {
+			return nil, fmt.Errorf("%w: %w", plugins.ErrInput, next.err)
+		}
+		m, err := c.client.Predict(ctx, &pb.PredictRequest{Block: next.block})
 		if err != nil {
 			return nil, FromStatus(err)
 		}
-		if got := len(m.GetValues()); got != hi-lo {
-			return nil, fmt.Errorf("returned %d predictions for %d architectures", got, hi-lo)
+		if got := len(m.GetValues()); got != next.rows {
+			return nil, fmt.Errorf("returned %d predictions for %d architectures", got, next.rows)
 		}
 		if i := notFinite(m.GetValues()); i >= 0 {
-			return nil, fmt.Errorf("returned %v as the prediction of architecture %d", m.GetValues()[i], lo+i)
+			return nil, fmt.Errorf("returned %v as the prediction of architecture %d", m.GetValues()[i], len(values)+i)
 		}
 		values = append(values, m.GetValues()...)
-		lo = hi
 	}
-	return values, nil
+	return values, ctx.Err()
+}
+
+type encodedBlock struct {
+	block *pb.Block
+	rows  int
+	err   error
+}
+
+// encodeBlocks encodes b and closes the channel when it is done, has failed,
+// or ctx has ended.
+func encodeBlocks(ctx context.Context, v *plugins.Vocabulary, b *plugins.Batch) <-chan encodedBlock {
+	blocks := make(chan encodedBlock)
+	go func() {
+		defer close(blocks)
+		for lo := 0; lo < b.Len(); {
+			block, hi, err := toproto.Block(v, b, lo)
+			select {
+			case blocks <- encodedBlock{block, hi - lo, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+			lo = hi
+		}
+	}()
+	return blocks
 }
 
 // notFinite returns the index of the first value that is NaN or infinite, or
