@@ -121,7 +121,9 @@ func TestEveryFailureHasItsReason(t *testing.T) {
 		limits host.Limits
 		want   string // the beginning of the reason
 	}{
-		{"hang at start", soon(short), `did not start within 2s; it printed "almost" to standard output`},
+		{"hang at start", soon(short), "did not start within 2s"},
+		{"mutter", limits(), `exited with status 4 before the handshake; it printed "almost" to standard output`},
+		{"hang up", limits(), "broke off fit: "},
 		{"deaf", soon(short), "did not start within 2s"},
 		{"exit at start", limits(), "exited with status 3 before the handshake"},
 		{"print early", limits(), `printed "loading weights" to standard output, where the handshake is due`},

@@ -29,6 +29,14 @@ func newSession(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: 
 
 func kill(pid int) { _ = syscall.Kill(pid, syscall.SIGKILL) }
 
+// closeSockets breaks the connections to the host, without closing a file
+// descriptor that the runtime may still use.
+func closeSockets() {
+	for fd := 3; fd < 100; fd++ {
+		_ = syscall.Shutdown(fd, syscall.SHUT_RDWR)
+	}
+}
+
 // stderr returns the process's own standard error, which os.Stderr of a
 // serving plugin is not.
 func stderr() *os.File { return os.NewFile(2, "stderr") }

@@ -81,8 +81,10 @@ func (p *honest) Predict(_ context.Context, b *plugins.Batch) ([]float64, error)
 func rogueMain(mode string) {
 	switch mode {
 	case "hang at start":
-		fmt.Print("almost")
 		select {}
+	case "mutter":
+		fmt.Print("almost")
+		os.Exit(4)
 	case "exit at start":
 		os.Exit(3)
 	case "print early":
@@ -134,6 +136,9 @@ func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, e
 		}
 	case "exit 0":
 		os.Exit(0)
+	case "hang up":
+		closeSockets()
+		select {}
 	case "kill itself":
 		kill(os.Getpid())
 		select {}

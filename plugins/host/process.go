@@ -31,7 +31,7 @@ type Options struct {
 
 const (
 	// exitPatience is how long after its connection broke a process is
-	// waited for, so that the reason can be told.
+	// waited for before it is killed, so that the reason can be told.
 	exitPatience = time.Second
 	// killPatience is how long after a kill a process tree is waited for.
 	// Only a process that hangs in the kernel takes longer.
@@ -303,26 +303,36 @@ func (p *Process) call(ctx context.Context, what string, limit time.Duration, do
 	if !ok {
 		return err // the plugin's own error, or what is wrong with its answer
 	}
-	if transport.Code() == codes.Unavailable {
-		// The connection breaks before the process has quite ended.
-		patience := time.NewTimer(exitPatience)
-		defer patience.Stop()
-		select {
-		case <-p.runner.done:
-		case <-patience.C:
-		case <-callCtx.Done():
-		}
+	r, ended := p.ended()
+	if !ended && transport.Code() == codes.Unavailable {
+		r, ended = p.awaitEnd()
 	}
-	if r, ended := p.ended(); ended {
+	if ended {
 		if reason := ending(r, p.options.Limits, p.log.panicLine(), "in the middle of "+what); reason != "" {
 			return p.failure(reason)
 		}
-		return p.failure("was closed in the middle of " + what)
 	}
 	if transport.Code() == codes.Unimplemented {
 		return p.failure(fmt.Sprintf("is no %s: it does not know %s", p.plugin.Kind, what))
 	}
-	return p.failure(fmt.Sprintf("%s: %s", what, transport.Message()))
+	return p.failure(fmt.Sprintf("broke off %s: %s", what, transport.Message()))
+}
+
+// awaitEnd waits for the end of a process whose connection broke, which
+// happens before the process has quite ended. If it does not end, it is
+// killed; the report then still tells whether it had ended before.
+func (p *Process) awaitEnd() (report, bool) {
+	for _, patience := range []time.Duration{exitPatience, killPatience} {
+		timer := time.NewTimer(patience)
+		defer timer.Stop()
+		select {
+		case <-p.runner.done:
+			return p.runner.report, true
+		case <-timer.C:
+			p.runner.tree.kill()
+		}
+	}
+	return report{}, false
 }
 
 // withLimit returns ctx with a deadline; a limit of 0 is none.
