@@ -54,8 +54,10 @@ cross: ## build for the other platforms
 
 check: lint cross test test-long ## what CI runs
 
-tables: ## render the README's table again from the committed records
-	$(BIN) table docs/quick --format markdown
+tables: build ## write the README's table again from the records in docs/quick
+	@$(BIN) table docs/quick --format markdown > README.table
+	@awk '/^<!-- end of table -->/ {skip = 0} !skip {print} /^<!-- table:/ {skip = 1; while ((getline line < "README.table") > 0) print line}' README.md > README.new
+	@mv README.new README.md && rm README.table
 
 vuln: ## look for known vulnerabilities (needs the network)
 	$(GO) run $(VULN) ./...

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/hypernas"
+	"github.com/hypernas/hypernas/predictors/np"
 	"github.com/hypernas/hypernas/predictors/number"
 	"github.com/hypernas/hypernas/predictors/random"
 	"github.com/hypernas/hypernas/predictors/ridge"
@@ -30,6 +32,8 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"params", func() plugins.Predictor { return number.Params() }},
 		{"flops", func() plugins.Predictor { return number.FLOPs() }},
 		{"ridge", func() plugins.Predictor { return ridge.New() }},
+		{"np", func() plugins.Predictor { return np.New() }},
+		{"hypernas", func() plugins.Predictor { return hypernas.New() }},
 	}
 }
 
