@@ -29,17 +29,15 @@ const (
 	numKinds
 )
 
-var kindNames = [numKinds]string{
-	"other", "input", "output", "none", "skip", "conv", "depthwise conv", "separable conv",
-	"dilated conv", "max pool", "avg pool", "squeeze-excite", "attention", "mlp",
-}
-
 // String returns the kind's name.
 func (k Kind) String() string {
 	if k < 0 || k >= numKinds {
 		return fmt.Sprintf("kind %d", int(k))
 	}
-	return kindNames[k]
+	return [numKinds]string{
+		"other", "input", "output", "none", "skip", "conv", "depthwise conv", "separable conv",
+		"dilated conv", "max pool", "avg pool", "squeeze-excite", "attention", "mlp",
+	}[k]
 }
 
 // HasWeights reports whether an operation of kind k holds trained weights, so
@@ -127,14 +125,12 @@ const (
 	numRoles
 )
 
-var roleNames = [numRoles]string{"block", "normal", "reduction", "stem"}
-
 // String returns the role's name.
 func (r Role) String() string {
 	if r < 0 || r >= numRoles {
 		return fmt.Sprintf("role %d", int(r))
 	}
-	return roleNames[r]
+	return [numRoles]string{"block", "normal", "reduction", "stem"}[r]
 }
 
 // Node is one operation of a cell. It works on the sum (or concatenation) of

@@ -65,7 +65,8 @@ func TestSetOptions(t *testing.T) {
 func vocabulary() plugins.Vocabulary {
 	return plugins.Vocabulary{
 		Ops: []plugins.Op{
-			{Name: "in", Kind: plugins.KindInput}, {Name: "out", Kind: plugins.KindOutput},
+			{Name: "in", Kind: plugins.KindInput},
+			{Name: "out", Kind: plugins.KindOutput},
 			{Name: "conv", Kind: plugins.KindConv, Kernel: 3},
 		},
 		CellAttrs: []string{"width"},
@@ -162,5 +163,33 @@ func TestBatchSelectKeepsRowsAndNumbersTogether(t *testing.T) {
 	tail := s.Slice(1, 2)
 	if tail.Networks[0].Sequence[0].Repeat != 1 || !slices.Equal(tail.Row(0), []float64{10, 11}) || !slices.Equal(s.Row(0), []float64{30, 31}) {
 		t.Errorf("got rows %v, numbers %v", s.Networks, s.Numbers)
+	}
+}
+
+func TestSpaceInfoMustNameItsColumns(t *testing.T) {
+	good := func() plugins.SpaceInfo {
+		return plugins.SpaceInfo{
+			Rows: 3, Digest: strings.Repeat("0a", 32), Vocabulary: vocabulary(),
+			Columns: []plugins.Column{{Name: "validation"}, {Name: "test"}}, Label: "validation", Target: "test",
+		}
+	}
+	if s := good(); s.Validate() != nil {
+		t.Fatal("a good description of a space is refused")
+	}
+	for _, tc := range []struct {
+		want   string
+		damage func(s *plugins.SpaceInfo)
+	}{
+		{"0 rows", func(s *plugins.SpaceInfo) { s.Rows = 0 }},
+		{"digest", func(s *plugins.SpaceInfo) { s.Digest = "0A" }},
+		{"no operations", func(s *plugins.SpaceInfo) { s.Vocabulary.Ops = nil }},
+		{"twice", func(s *plugins.SpaceInfo) { s.Columns[1].Name = "validation" }},
+		{"target is", func(s *plugins.SpaceInfo) { s.Target = "accuracy" }},
+	} {
+		s := good()
+		tc.damage(&s)
+		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("got %v, want an error with %q", err, tc.want)
+		}
 	}
 }

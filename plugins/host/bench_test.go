@@ -20,9 +20,12 @@ import (
 func nasbench201() (plugins.Vocabulary, plugins.Batch) {
 	v := plugins.Vocabulary{
 		Ops: []plugins.Op{
-			{Name: "input", Kind: plugins.KindInput}, {Name: "output", Kind: plugins.KindOutput},
-			{Name: "none", Kind: plugins.KindNone}, {Name: "skip_connect", Kind: plugins.KindSkip},
-			{Name: "nor_conv_1x1", Kind: plugins.KindConv, Kernel: 1}, {Name: "nor_conv_3x3", Kind: plugins.KindConv, Kernel: 3},
+			{Name: "input", Kind: plugins.KindInput},
+			{Name: "output", Kind: plugins.KindOutput},
+			{Name: "none", Kind: plugins.KindNone},
+			{Name: "skip_connect", Kind: plugins.KindSkip},
+			{Name: "nor_conv_1x1", Kind: plugins.KindConv, Kernel: 1},
+			{Name: "nor_conv_3x3", Kind: plugins.KindConv, Kernel: 3},
 			{Name: "avg_pool_3x3", Kind: plugins.KindAvgPool, Kernel: 3},
 		},
 		CellAttrs: []string{"channels", "resolution", "stride"},

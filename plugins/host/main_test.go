@@ -158,7 +158,7 @@ func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, e
 	case "read standard input":
 		read, err := io.ReadAll(os.Stdin)
 		if err != nil || len(read) > 0 {
-			return plugins.Fitted{}, fmt.Errorf("read %q, %v", read, err)
+			return plugins.Fitted{}, fmt.Errorf("read %q, %w", read, err)
 		}
 	case "orphan":
 		if err := startSleeper(); err != nil {

@@ -185,18 +185,19 @@ func chainCost(ops [chainLength]int) (params, flops float64) {
 // chainKey names the function that a chain computes: a none makes all of it
 // zero, a skip changes nothing.
 func chainKey(ops [chainLength]int) string {
-	key := "chain"
+	var key strings.Builder
+	key.WriteString("chain")
 	for _, op := range ops {
 		switch op {
 		case chainNone:
 			return "none"
 		case chainConv1:
-			key += " 1"
+			key.WriteString(" 1")
 		case chainConv3:
-			key += " 3"
+			key.WriteString(" 3")
 		case chainPool:
-			key += " p"
+			key.WriteString(" p")
 		}
 	}
-	return key
+	return key.String()
 }

@@ -95,7 +95,7 @@ func Predictor(t *testing.T, create func() plugins.Predictor, options ...Option)
 	})
 
 	t.Run("cancelled fit", func(t *testing.T) {
-		watched := &watchedPredictor{Predictor: create(), entered: make(chan struct{}), left: make(chan error, 1)}
+		watched := &watchedPredictor{Predictor: create(), entered: make(chan struct{}), left: make(chan struct{})}
 		p := ServePredictor(t, watched)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -119,13 +119,13 @@ func Predictor(t *testing.T, create func() plugins.Predictor, options ...Option)
 type watchedPredictor struct {
 	plugins.Predictor
 	entered chan struct{}
-	left    chan error
+	left    chan struct{}
 }
 
 func (w *watchedPredictor) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
 	close(w.entered)
 	fitted, err := w.Predictor.Fit(ctx, t)
-	w.left <- err
+	close(w.left)
 	return fitted, err
 }
 

@@ -17,8 +17,10 @@ import (
 func vocabulary() plugins.Vocabulary {
 	return plugins.Vocabulary{
 		Ops: []plugins.Op{
-			{Name: "in", Kind: plugins.KindInput}, {Name: "out", Kind: plugins.KindOutput},
-			{Name: "conv", Kind: plugins.KindConv, Kernel: 3}, {Name: "skip", Kind: plugins.KindSkip},
+			{Name: "in", Kind: plugins.KindInput},
+			{Name: "out", Kind: plugins.KindOutput},
+			{Name: "conv", Kind: plugins.KindConv, Kernel: 3},
+			{Name: "skip", Kind: plugins.KindSkip},
 		},
 		NodeAttrs: []string{"ratio"},
 		CellAttrs: []string{"channels", "stride"},

@@ -18,11 +18,11 @@ func TestErrorsKeepTheirIdentityAndText(t *testing.T) {
 		plugins.ErrOption, plugins.ErrInput, plugins.ErrUnsupported, plugins.ErrNotFitted, plugins.ErrDataMissing,
 		context.Canceled, context.DeadlineExceeded,
 	}
-	for _, want := range sentinels {
+	for i, want := range sentinels {
 		sent := fmt.Errorf("fit np: %w: more", want)
 		got := wire.FromStatus(wire.ToStatus(sent))
-		for _, other := range sentinels {
-			if errors.Is(got, other) != (other == want) {
+		for j, other := range sentinels {
+			if errors.Is(got, other) != (i == j) {
 				t.Errorf("%v arrives as %v, which is %v: %t", sent, got, other, errors.Is(got, other))
 			}
 		}
