@@ -104,8 +104,7 @@ func (l launcher) Launch(ctx context.Context) (harness.Process, error) {
 		return process{p}, nil
 	}
 	ended := harness.Ended{}
-	var failure *host.Failure
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[*host.Failure](err); ok {
 		ended.Reason, ended.Log = failure.Reason, failure.Log()
 	}
 	return nil, &harness.LaunchError{Ended: ended, Err: err}
@@ -139,8 +138,7 @@ func openPredictor(ctx context.Context, ref harness.Ref, o host.Options) (harnes
 		p.Description, err = describe(ctx, b)
 	} else {
 		p.Description, err = ask(ctx, plugin, o)
-		var failure *host.Failure
-		if errors.As(err, &failure) {
+		if failure, ok := errors.AsType[*host.Failure](err); ok {
 			o.Log.Warn("a predictor does not work", "predictor", ref.Alias, "reason", failure.Reason)
 			return p, nil
 		}

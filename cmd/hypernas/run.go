@@ -219,7 +219,7 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	case err != nil:
 		return err
 	}
-	if err := writeTables(dir, &p, f.reach, stdout); err != nil {
+	if err := writeTables(dir, f.reach, stdout); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "\n%d trials ran, %d were there already, %d failed. Records, predictions and tables are in %s.\n",
@@ -260,7 +260,7 @@ func environment() (results.Environment, error) {
 
 // writeTables writes the tables of a run into its folder, and the comparison
 // to stdout.
-func writeTables(dir string, p *harness.Plan, reach float64, stdout io.Writer) error {
+func writeTables(dir string, reach float64, stdout io.Writer) error {
 	c, _, err := compare(dir, reach)
 	if err != nil {
 		return err
