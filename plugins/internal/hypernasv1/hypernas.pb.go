@@ -622,7 +622,8 @@ func (x *Vocabulary) GetNumbers() []string {
 // Block holds up to 4,096 architectures, column by column. What architectures
 // share stands in it once: distinct cells, and distinct sequences of steps. A
 // list of variable length in a column is a count for each owner, and the
-// lists one after another. No list is longer than 2^21.
+// lists one after another. All lists of a block together, those of its tables
+// included, have at most 2^21 entries.
 //
 // Row r is a network of network_cell_counts[r] cells, which are rows of
 // `cells`, and of the sequence network_sequences[r], whose steps name cells by
