@@ -204,7 +204,11 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	outcome, err := harness.Run(ctx, &p, spaces, predictors, harness.Options{
 		Dir: dir, Workers: f.workers, Force: f.force, Version: version(), Environment: environment,
 		Progress: func(e harness.Event) {
-			bar.show(e.Done, e.Total, e.Remaining, strings.Join(e.Running, " · "))
+			doing := ""
+			if len(e.Running) > 0 {
+				doing = e.Running[0] // the one that has run longest; more would not fit a line
+			}
+			bar.show(e.Done, e.Total, e.Remaining, doing)
 		},
 	})
 	bar.end()
