@@ -53,8 +53,12 @@ type Options struct {
 	// Spaces and Predictors hold aliases in the order in which they are
 	// shown, the plan's. Others follow in alphabetical order.
 	Spaces, Predictors []string
-	Facts              map[string]Facts // by alias of the space
-	Reach              float64          // level for Row.Reach; 0 means DefaultReach
+	// Current holds the predictors of the last run. Of a predictor's
+	// versions, the one here is shown if it has trials, else the version of
+	// the last record.
+	Current []results.PredictorRef
+	Facts   map[string]Facts // by alias of the space
+	Reach   float64          // level for Row.Reach; 0 means DefaultReach
 }
 
 // Comparison is every figure of some records.
@@ -117,10 +121,22 @@ type Cell struct {
 	Metrics map[string]stat.Summary
 }
 
+// Only returns the comparison of the groups under protocol p, which may be
+// none. It shares them with c.
+func (c *Comparison) Only(p Protocol) *Comparison {
+	only := &Comparison{Reach: c.Reach}
+	for _, g := range c.Groups {
+		if g.Protocol == p {
+			only.Groups = append(only.Groups, g)
+		}
+	}
+	return only
+}
+
 // Compare computes a comparison, which refers to the records. Where a trial
-// has several of them, the last one counts, and so does the last version of a
-// predictor: trials of earlier ones are left out, with a note. It returns an
-// error if there are no records.
+// has several of them, the last one counts. Of a predictor's versions one
+// counts, see Options.Current: trials of others are left out, with a note. It
+// returns an error if there are no records.
 func Compare(records []results.Record, o Options) (*Comparison, error) {
 	if len(records) == 0 {
 		return nil, errors.New("no records to compare")
@@ -142,19 +158,26 @@ func Compare(records []results.Record, o Options) (*Comparison, error) {
 	placeOf := func(r *results.Record) place {
 		return place{spaceIdentity(&r.Space), Protocol{r.Preset, r.Test, r.Pool, r.Seed}}
 	}
-	newest := make(map[row]string) // identity of the predictor
+	current := make(map[string]string) // variant to identity of the predictor
+	for i := range o.Current {
+		current[variant(&o.Current[i])] = o.Current[i].Identity
+	}
+	counts := make(map[row]string) // identity of the predictor
 	for i := range records {
 		r := &records[i]
-		newest[row{placeOf(r), variant(&r.Predictor)}] = r.Predictor.Identity
+		v := variant(&r.Predictor)
+		if at := (row{placeOf(r), v}); counts[at] == "" || counts[at] != current[v] {
+			counts[at] = r.Predictor.Identity
+		}
 	}
-	older := make(map[place]map[string]int) // trials by alias
+	others := make(map[place]map[string]int) // trials by alias
 	for _, r := range lastOfEach(records) {
 		p := placeOf(r)
-		if r.Predictor.Identity != newest[row{p, variant(&r.Predictor)}] {
-			if older[p] == nil {
-				older[p] = make(map[string]int)
+		if r.Predictor.Identity != counts[row{p, variant(&r.Predictor)}] {
+			if others[p] == nil {
+				others[p] = make(map[string]int)
 			}
-			older[p][r.Predictor.Alias]++
+			others[p][r.Predictor.Alias]++
 			continue
 		}
 		groups[p] = append(groups[p], r)
@@ -163,8 +186,8 @@ func Compare(records []results.Record, o Options) (*Comparison, error) {
 	spaceNames := names(spaces)
 	for p, trials := range groups {
 		g := newGroup(spaceNames[p.space], p.protocol, trials, o, c.Reach)
-		for _, alias := range slices.Sorted(maps.Keys(older[p])) {
-			g.Notes = append(g.Notes, fmt.Sprintf("%s: %d trials of earlier versions of it are not shown.", alias, older[p][alias]))
+		for _, alias := range slices.Sorted(maps.Keys(others[p])) {
+			g.Notes = append(g.Notes, fmt.Sprintf("%s: %s of other versions of it are not shown.", alias, count(others[p][alias], "trial")))
 		}
 		c.Groups = append(c.Groups, g)
 	}

@@ -5,5 +5,6 @@
 // figure, and not rounded.
 //
 // Equal records give equal bytes, whatever their order, except where a trial
-// stands twice (it was run again): then the later record counts.
+// stands twice (it was run again), or a predictor has several versions of
+// which none is of the last run: then the later record counts.
 package table

@@ -300,8 +300,40 @@ func TestTheLastVersionOfAPredictorCounts(t *testing.T) {
 	if len(g.Rows) != 1 || g.Rows[0].Predictor.Identity != "sha256:bb" {
 		t.Errorf("got rows %+v, want the edited version alone", g.Rows)
 	}
-	if want := "mine: 1 trials of earlier versions of it are not shown."; !slices.Contains(g.Notes, want) {
+	if want := "mine: 1 trial of other versions of it are not shown."; !slices.Contains(g.Notes, want) {
 		t.Errorf("got notes %q, want %q among them", g.Notes, want)
+	}
+}
+
+// TestTheVersionOfTheLastRunCounts checks a run that goes back to a version
+// whose trials stand in the folder already, before those of another.
+func TestTheVersionOfTheLastRunCounts(t *testing.T) {
+	first, second := record("mine", .5, 20, 0), record("mine", .6, 20, 0)
+	first.Predictor.Identity, second.Predictor.Identity = "sha256:aa", "sha256:bb"
+	second.Key = "second"
+	for current, want := range map[string]string{"sha256:aa": "sha256:aa", "sha256:bb": "sha256:bb", "sha256:new": "sha256:bb"} {
+		ref := first.Predictor
+		ref.Identity = current
+		rows := compare(t, []results.Record{first, second}, table.Options{Current: []results.PredictorRef{ref}}).Groups[0].Rows
+		if len(rows) != 1 || rows[0].Predictor.Identity != want {
+			t.Errorf("current %s: got rows %+v, want %s alone", current, rows, want)
+		}
+	}
+}
+
+func TestOnlyKeepsOneProtocol(t *testing.T) {
+	c := compare(t, protocols(), table.Options{})
+	want := table.Protocol{Preset: "uniform", Pool: "all"}
+	only := c.Only(want)
+	if len(only.Groups) != 1 || only.Groups[0].Protocol != want || only.Reach != c.Reach {
+		t.Errorf("got %+v, want the uniform group alone", only)
+	}
+	if got := write(t, only, table.CSV); !strings.Contains(got, "kendall_tau") {
+		t.Errorf("got CSV without figures:\n%s", got)
+	}
+	want.Seed = 9
+	if got := write(t, c.Only(want), table.CSV); strings.Count(got, "\n") != 1 {
+		t.Errorf("no such protocol: got\n%s\nwant the header alone", got)
 	}
 }
 

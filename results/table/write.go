@@ -437,7 +437,7 @@ func thousands(n int) string {
 }
 
 func writeCSV(w io.Writer, c *Comparison) error {
-	for _, g := range c.Groups[1:] {
+	for _, g := range c.Groups {
 		if first := c.Groups[0].Protocol; g.Protocol != first {
 			return fmt.Errorf("%w: %s; and %s: write one table for each", ErrMixed, first, g.Protocol)
 		}
