@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 # The race detector needs a C compiler.
 RACE     := $(if $(shell command -v gcc || command -v clang || command -v cc),-race)
 
-.PHONY: help build run test test-long lint generate fuzz bench cross check tables vuln clean
+.PHONY: help build run test test-kernels lint generate fuzz bench cross check tables vuln clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,9 @@ run: build ## rank the built-in predictors on the bundled search space and print
 test: ## run the tests with the race detector, in random order
 	$(GO) test $(RACE) -shuffle=on ./...
 
-test-long: ## run what the race detector distorts: retraining stored cells, bit-exact kernels
-	$(GO) test -tags=long ./...
+test-kernels: ## run the kernels' tests without the race detector, vector and portable: stored trainings, gradients
+	$(GO) test ./internal/nn/... ./spaces/bundled/...
+	GOEXPERIMENT= $(GO) test ./internal/nn/... ./spaces/bundled/...
 
 lint: ## run golangci-lint, pinned
 	$(GO) vet ./...
@@ -52,7 +53,7 @@ cross: ## build for the other platforms
 	GOEXPERIMENT= GOOS=windows GOARCH=amd64 $(GO) build -o /dev/null ./cmd/hypernas
 	GOEXPERIMENT= GOOS=linux GOARCH=arm64 $(GO) build -o /dev/null ./cmd/hypernas
 
-check: lint cross test test-long ## what CI runs
+check: lint cross test test-kernels ## what CI runs
 
 tables: build ## write the README's table again from the records in docs/quick
 	@$(BIN) table docs/quick --format markdown > README.table

@@ -266,6 +266,9 @@ func (a *attempt) start(ctx context.Context) (process Process, failed *stageErro
 		if err != nil {
 			return err
 		}
+		if t.predictor.Description.Name == "" {
+			return errors.New("it did not start when the run began, and does now: start the run again")
+		}
 		if want := &t.predictor.Description; d.Name != want.Name || d.Version != want.Version {
 			return fmt.Errorf("it says that it is %s version %d, and said %s version %d when the run began", d.Name, d.Version, want.Name, want.Version)
 		}

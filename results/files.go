@@ -74,8 +74,8 @@ func checkFolder(dir string) error {
 		return fmt.Errorf("%w: %w", ErrFolder, err)
 	}
 	for _, e := range entries {
-		switch e.Name() {
-		case recordsName, manifestName, lockName:
+		// A manifest.json says nothing: other programs write files of that name.
+		if e.Name() == recordsName || e.Name() == lockName {
 			return nil
 		}
 	}

@@ -30,7 +30,7 @@ func Open(dir string) (w *Writer, run *Run, err error) {
 	if err := checkFolder(dir); err != nil {
 		return nil, nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, predictionsName), 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	}
 	w = &Writer{dir: dir}
@@ -46,6 +46,9 @@ func Open(dir string) (w *Writer, run *Run, err error) {
 			err = errors.Join(err, w.Close())
 		}
 	}()
+	if err := os.MkdirAll(filepath.Join(dir, predictionsName), 0o755); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrFolder, err)
+	}
 	if err := removeTemporary(dir); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -21,12 +22,7 @@ import (
 )
 
 func newPresetCommand() *cobra.Command {
-	group := &cobra.Command{
-		Use:   "preset",
-		Short: "List the protocols and what each does",
-		Args:  cobra.NoArgs,
-	}
-	group.AddCommand(
+	return groupCommand("preset", "List the protocols and what each does",
 		listCommand("presets", func(*cobra.Command) ([][2]string, error) {
 			var rows [][2]string
 			for _, p := range split.Presets() {
@@ -50,16 +46,10 @@ func newPresetCommand() *cobra.Command {
 				return s.err
 			},
 		})
-	return group
 }
 
 func newPredictorCommand() *cobra.Command {
-	group := &cobra.Command{
-		Use:   "predictor",
-		Short: "List the predictors and their options",
-		Args:  cobra.NoArgs,
-	}
-	group.AddCommand(
+	return groupCommand("predictor", "List the predictors and their options",
 		listCommand("predictors", func(cmd *cobra.Command) ([][2]string, error) {
 			return summaries(cmd, builtinPredictors())
 		}),
@@ -84,16 +74,10 @@ func newPredictorCommand() *cobra.Command {
 				return s.err
 			},
 		})
-	return group
 }
 
 func newSpaceCommand() *cobra.Command {
-	group := &cobra.Command{
-		Use:   "space",
-		Short: "List the search spaces and what is measured in them",
-		Args:  cobra.NoArgs,
-	}
-	group.AddCommand(
+	return groupCommand("space", "List the search spaces and what is measured in them",
 		listCommand("search spaces", func(cmd *cobra.Command) ([][2]string, error) {
 			return summaries(cmd, builtinSpaces())
 		}),
@@ -111,7 +95,6 @@ func newSpaceCommand() *cobra.Command {
 				return describeSpace(cmd, ref)
 			},
 		})
-	return group
 }
 
 func describeSpace(cmd *cobra.Command, ref harness.Ref) (err error) {
@@ -175,6 +158,22 @@ func measure(ctx context.Context, s *harness.Space) (figures, error) {
 	return f, nil
 }
 
+// groupCommand returns a command that does nothing but hold others.
+func groupCommand(name, short string, commands ...*cobra.Command) *cobra.Command {
+	group := &cobra.Command{
+		Use: name, Short: short,
+		Example: fmt.Sprintf("  hypernas %s list\n  hypernas %s describe NAME", name, name),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Errorf("unknown command %q for hypernas %s; there are list and describe", args[0], name))
+			}
+			return cmd.Help()
+		},
+	}
+	group.AddCommand(commands...)
+	return group
+}
+
 // listCommand lists names with one line each.
 func listCommand(what string, rows func(*cobra.Command) ([][2]string, error)) *cobra.Command {
 	return &cobra.Command{
@@ -212,9 +211,17 @@ type sheet struct {
 }
 
 func (s *sheet) printf(format string, args ...any) {
-	if s.err == nil {
-		_, s.err = fmt.Fprintf(s.w, format, args...)
+	if s.err != nil {
+		return
 	}
+	// What a plugin says of itself must not steer the terminal.
+	text := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' {
+			return -1
+		}
+		return r
+	}, fmt.Sprintf(format, args...))
+	_, s.err = io.WriteString(s.w, text)
 }
 
 func (s *sheet) title(name, summary string) { s.printf("%s: %s\n", name, summary) }

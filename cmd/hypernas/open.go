@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,8 +46,8 @@ func checkOptions(kind host.Kind, ref harness.Ref, d plugins.Description) error 
 	for i, o := range d.Options {
 		names[i] = o.Name
 	}
-	for name, value := range ref.Options {
-		i := slices.Index(names, name)
+	for _, name := range slices.Sorted(maps.Keys(ref.Options)) {
+		value, i := ref.Options[name], slices.Index(names, name)
 		switch {
 		case i < 0 && len(names) == 0:
 			return usage(fmt.Errorf("%s %s has no option %q: it has none at all", kind, ref.Alias, name))
@@ -125,9 +126,15 @@ func (p process) Close() harness.Ended {
 	return ended
 }
 
+// errBroken is wrapped by errors of an external predictor that can't be
+// started or does not say what it is.
+var errBroken = errors.New("does not work")
+
 // openPredictor returns a predictor that can be started; an external one is
-// started once, to ask what it is. One that fails at that is kept: its trials
-// will fail in the same way, each with its record, and the others run.
+// started, to ask what it is, and once more if that fails: a first start may
+// be slow. If it does not work at all, the error is errBroken and the
+// predictor is returned without a description: a run records its trials as
+// failed, for whatever reason each start gives.
 func openPredictor(ctx context.Context, ref harness.Ref, o host.Options) (harness.Predictor, error) {
 	plugin, err := resolve(ctx, host.KindPredictor, ref, builtinPredictors())
 	if err != nil {
@@ -137,10 +144,12 @@ func openPredictor(ctx context.Context, ref harness.Ref, o host.Options) (harnes
 	if b, ok := find(builtinPredictors(), ref.Name); ok {
 		p.Description, err = describe(ctx, b)
 	} else {
-		p.Description, err = ask(ctx, plugin, o)
-		if failure, ok := errors.AsType[*host.Failure](err); ok {
-			o.Log.Warn("a predictor does not work", "predictor", ref.Alias, "reason", failure.Reason)
-			return p, nil
+		if p.Description, err = ask(ctx, plugin, o); err != nil && ctx.Err() == nil {
+			p.Description, err = ask(ctx, plugin, o)
+		}
+		if err != nil && ctx.Err() == nil {
+			p.Description = plugins.Description{}
+			return p, fmt.Errorf("predictor %s %w: %w", ref.Alias, errBroken, err)
 		}
 	}
 	if err != nil {

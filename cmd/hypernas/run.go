@@ -152,6 +152,9 @@ func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, e
 		}
 		*list.refs = refs
 	}
+	if !(f.reach > 0 && f.reach < 1) {
+		return p, fmt.Errorf("--reach %v: it takes a Kendall tau between 0 and 1", f.reach)
+	}
 	if f.workers < 1 {
 		return p, fmt.Errorf("--workers %d: there must be at least 1", f.workers)
 	}
@@ -164,11 +167,9 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	if dir == "" {
 		dir = filepath.Join("runs", p.Digest()[:12])
 	}
-	log := hclog.New(&hclog.LoggerOptions{Name: "plugin", Output: stderr, Level: hclog.Warn})
 	pluginLog := hclog.NewNullLogger()
 	if f.verbose {
-		log.SetLevel(hclog.Debug)
-		pluginLog = log
+		pluginLog = hclog.New(&hclog.LoggerOptions{Name: "plugin", Output: stderr, Level: hclog.Debug})
 	}
 	limits := host.Limits{
 		Start: p.Limits.Start, Fit: p.Limits.Fit, Predict: p.Limits.Predict, MemoryBytes: int64(p.Limits.Memory), Threads: 1,
@@ -182,7 +183,9 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	var predictors []harness.Predictor
 	for _, ref := range p.Predictors {
 		o, err := openPredictor(ctx, ref, host.Options{Limits: limits, Log: pluginLog})
-		if err != nil {
+		if errors.Is(err, errBroken) {
+			fmt.Fprintf(stderr, "hypernas: %v; its trials will be recorded as failed\n", err)
+		} else if err != nil {
 			return err
 		}
 		predictors = append(predictors, o)
@@ -218,12 +221,14 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	switch {
 	case errors.Is(err, harness.ErrPlan), errors.Is(err, results.ErrFolder), errors.Is(err, results.ErrHeld):
 		return usage(err)
-	case ctx.Err() != nil:
+	case err != nil && ctx.Err() != nil && outcome.Ran+outcome.Skipped == 0:
+		return errors.New("interrupted before the first trial ended")
+	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("interrupted; %d trials are kept in %s, and the same command goes on from there", outcome.Ran+outcome.Skipped, dir)
 	case err != nil:
 		return err
 	}
-	if err := writeTables(dir, f.reach, stdout); err != nil {
+	if err := writeTables(dir, &p, f.reach, stdout); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "\n%d trials ran, %d were there already, %d failed. Records, predictions and tables are in %s.\n",
@@ -264,11 +269,13 @@ func environment() (results.Environment, error) {
 
 // writeTables writes the tables of a run into its folder, and the comparison
 // to stdout.
-func writeTables(dir string, reach float64, stdout io.Writer) error {
+func writeTables(dir string, p *harness.Plan, reach float64, stdout io.Writer) error {
 	c, _, err := compare(dir, reach)
 	if err != nil {
 		return err
 	}
+	// The folder may hold runs under other protocols; this run's alone is shown.
+	c = c.Only(protocol(p))
 	for _, out := range []struct {
 		name   string
 		format table.Format

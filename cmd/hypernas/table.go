@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,9 @@ func newTableCommand() *cobra.Command {
   hypernas table runs/quick --per-trial`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !(reach > 0 && reach < 1) {
+				return usage(fmt.Errorf("--reach %v: it takes a Kendall tau between 0 and 1", reach))
+			}
 			f, err := table.ParseFormat(format)
 			if err != nil {
 				return usage(err)
@@ -30,6 +34,12 @@ func newTableCommand() *cobra.Command {
 			c, damage, err := compare(args[0], reach)
 			if err != nil {
 				return usage(err)
+			}
+			if f == table.CSV && len(c.Groups) > 1 {
+				if only := lastProtocol(args[0], c); len(only.Groups) < len(c.Groups) && len(only.Groups) > 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "hypernas: %s holds several protocols; the CSV has that of the last run, %s\n", args[0], only.Groups[0].Protocol)
+					c = only
+				}
 			}
 			if perTrial {
 				err = table.WriteTrials(cmd.OutOrStdout(), c, f)
@@ -63,10 +73,10 @@ func compare(dir string, reach float64) (*table.Comparison, []results.Damage, er
 	if len(run.Records) == 0 {
 		return nil, run.Damage, fmt.Errorf("%s holds no records yet", dir)
 	}
-	o := table.Options{Reach: reach, Facts: map[string]table.Facts{}}
-	if run.Manifest != nil {
+	o := table.Options{Reach: reach}
+	if m := run.Manifest; m != nil {
 		var p harness.Plan
-		if err := json.Unmarshal(run.Manifest.Plan, &p); err != nil {
+		if err := json.Unmarshal(m.Plan, &p); err != nil {
 			return nil, run.Damage, fmt.Errorf("plan in the manifest of %s: %w", dir, err)
 		}
 		for _, ref := range p.Spaces {
@@ -74,13 +84,41 @@ func compare(dir string, reach float64) (*table.Comparison, []results.Damage, er
 		}
 		for _, ref := range p.Predictors {
 			o.Predictors = append(o.Predictors, ref.Alias)
+			// The last run's come first.
+			i := slices.IndexFunc(m.Predictors, func(s results.PredictorSummary) bool { return s.Alias == ref.Alias })
+			if i >= 0 {
+				o.Current = append(o.Current, m.Predictors[i].PredictorRef)
+			}
 		}
-		for _, s := range run.Manifest.Spaces {
-			o.Facts[s.Alias] = facts(s)
+		o.Facts = func(space results.SpaceRef) table.Facts {
+			for _, s := range m.Spaces {
+				if s.Digest == space.Digest && s.Label == space.Label && s.Target == space.Target {
+					return facts(s)
+				}
+			}
+			return table.Facts{}
 		}
 	}
 	c, err := table.Compare(run.Records, o)
 	return c, run.Damage, err
+}
+
+// lastProtocol returns the groups of the protocol of the last run in dir, or
+// all where its plan is not known.
+func lastProtocol(dir string, c *table.Comparison) *table.Comparison {
+	m, err := results.ReadManifest(dir)
+	if err != nil {
+		return c
+	}
+	var p harness.Plan
+	if json.Unmarshal(m.Plan, &p) != nil {
+		return c
+	}
+	return c.Only(protocol(&p))
+}
+
+func protocol(p *harness.Plan) table.Protocol {
+	return table.Protocol{Preset: p.Preset, Test: p.Test, Pool: p.Pool, Seed: p.Seed}
 }
 
 // facts returns what tables say of a space; a number that isn't known is 0.

@@ -57,8 +57,8 @@ type Options struct {
 	// versions, the one here is shown if it has trials, else the version of
 	// the last record.
 	Current []results.PredictorRef
-	Facts   map[string]Facts // by alias of the space
-	Reach   float64          // level for Row.Reach; 0 means DefaultReach
+	Facts   func(results.SpaceRef) Facts // nil where nothing is known
+	Reach   float64                      // level for Row.Reach; 0 means DefaultReach
 }
 
 // Comparison is every figure of some records.
@@ -271,8 +271,11 @@ func byOrder(order []string, a, b string) int {
 // newGroup makes one group of its trials.
 func newGroup(name string, protocol Protocol, trials []*results.Record, o Options, level float64) Group {
 	g := Group{
-		Name: name, Space: trials[0].Space, Protocol: protocol, Facts: o.Facts[trials[0].Space.Alias],
+		Name: name, Space: trials[0].Space, Protocol: protocol,
 		TestRows: [2]int{math.MaxInt, 0},
+	}
+	if o.Facts != nil {
+		g.Facts = o.Facts(g.Space)
 	}
 	rows := make(map[string]*Row) // by variant
 	aliases := make(map[string]string)

@@ -26,13 +26,19 @@ func Cosine(rate float64, steps int) Schedule {
 // (Smith and Topin 2018).
 func OneCycle(rate float64, steps int, warmup float64) Schedule {
 	const start, end = 25, 25 * 1e4 // PyTorch's defaults
-	peak := warmup*float64(steps) - 1
+	peak, last := warmup*float64(steps)-1, float64(steps)-1
 	return func(step int) float64 {
 		s := float64(step)
-		if s <= peak {
+		switch {
+		case s < peak:
 			return anneal(rate/start, rate, s/peak)
+		case s < last:
+			return anneal(rate, rate/end, (s-peak)/(last-peak))
+		case peak < last:
+			return rate / end
+		default: // nothing but the rise
+			return rate
 		}
-		return anneal(rate, rate/end, (s-peak)/(float64(steps)-1-peak))
 	}
 }
 

@@ -400,6 +400,18 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// TestShortCyclesAreFinite covers rises and falls of no or one step.
+func TestShortCyclesAreFinite(t *testing.T) {
+	for steps := range 21 {
+		s := OneCycle(1e-3, steps, .1)
+		for i := range steps {
+			if rate := s(i); !(rate > 0 && rate <= 1e-3) {
+				t.Errorf("%d steps: the rate of step %d is %v", steps, i, rate)
+			}
+		}
+	}
+}
+
 // TestOneCycle compares the schedule with PyTorch's.
 func TestOneCycle(t *testing.T) {
 	// torch 1.13: OneCycleLR(max_lr=.003, total_steps=50, pct_start=.1), steps

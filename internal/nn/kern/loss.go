@@ -235,9 +235,17 @@ func (*Mean[T]) Backward(gin, in [][]T, _, gout []T) {
 	}
 }
 
-// adaptiveFloor is the least divisor u^2 of [AdaptiveLoss]. Its size matters
-// little: u stays near (L^Q/2)^(1/4), above .01 while the loss is above 1e-5.
-const adaptiveFloor = 1e-4
+// adaptiveWeight returns 1/(2u^2), the weight of a task in [AdaptiveLoss], and
+// its derivative. For |u| below a floor both go on along the tangent at the
+// floor, so that a u which overshoots, or is 0, comes back where the loss asks
+// for it. The floor's size matters little: u stays near (L^Q/2)^(1/4), above it
+// while the loss is above 1e-5.
+func adaptiveWeight(u float64) (weight, slope float64) {
+	const floor = .01
+	at := math.Copysign(max(math.Abs(u), floor), u)
+	slope = -1 / (at * at * at)
+	return 1/(2*at*at) + slope*(u-at), slope
+}
 
 // AdaptiveLoss joins the losses of several tasks (HyperNAS, Lv et al. 2025,
 // arXiv 2509.18151):
@@ -281,7 +289,8 @@ func (k *AdaptiveLoss[T]) Forward(out []T, in [][]T) {
 	var sum float64
 	for t, l := range in[:k.tasks] {
 		u := float64(in[k.tasks][t])
-		sum += math.Pow(float64(l[0]), k.Q)/(2*max(u*u, adaptiveFloor)) + math.Log1p(u*u)
+		weight, _ := adaptiveWeight(u)
+		sum += weight*math.Pow(float64(l[0]), k.Q) + math.Log1p(u*u)
 	}
 	out[0] = T(sum)
 }
@@ -294,15 +303,12 @@ func (k *AdaptiveLoss[T]) Backward(gin, in [][]T, _, gout []T) {
 	}
 	for t, l := range in[:k.tasks] {
 		u, power := float64(in[k.tasks][t]), math.Pow(float64(l[0]), k.Q-1)
+		weight, slope := adaptiveWeight(u)
 		if gin[t] != nil {
-			gin[t][0] = gout[0] * T(factor*power/(2*max(u*u, adaptiveFloor)))
+			gin[t][0] = gout[0] * T(factor*power*weight)
 		}
 		if gin[k.tasks] != nil {
-			g := 2 * u / (1 + u*u)
-			if u*u > adaptiveFloor {
-				g -= power * float64(l[0]) / (u * u * u)
-			}
-			gin[k.tasks][t] = gout[0] * T(g)
+			gin[k.tasks][t] = gout[0] * T(2*u/(1+u*u)+slope*power*float64(l[0]))
 		}
 	}
 }

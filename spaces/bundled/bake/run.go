@@ -72,10 +72,10 @@ func (o Options) settle() (Options, error) {
 	return o, nil
 }
 
-// shuffled returns cells in the order in which they are trained. The generator's raw output is scaled here, so the
+// shuffled returns cells in the order in which they are trained, whatever theirs. The generator's raw output is scaled here, so the
 // order can't change with the library.
 func shuffled(cells []int) []int {
-	cells = append([]int(nil), cells...)
+	cells = slices.Sorted(slices.Values(cells))
 	src := rand.NewPCG(orderSeed, orderStream)
 	for i := len(cells) - 1; i > 0; i-- {
 		j := below(src, i+1)

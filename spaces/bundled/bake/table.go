@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -162,6 +163,9 @@ func Decode(manifest, counts []byte) (*Table, error) {
 		if err := t.parseRow(line); err != nil {
 			return nil, fmt.Errorf("decode table: line %d: %w", i+2, err)
 		}
+	}
+	if cellDigest(shuffled(t.Cells)) != t.Manifest.CellDigest {
+		return nil, errors.New("decode table: its cells are not those of the manifest")
 	}
 	return t, nil
 }
