@@ -40,6 +40,7 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 		Notes: []string{
 			"the paper's code is unreleased: encoder, global encoding, hypernetwork and adaptive loss as the paper gives them",
 			"open in the paper and chosen by ablation: dead operations removed, layer normalization, self loops, sum pooling, AdamW with one cycle",
+			"ours: three networks averaged (members=1 for one)",
 			"auxiliary images are the project's generated training images; target networks have 4 channels on 8 x 8 pixels",
 		},
 		Options:        plugins.DescribeOptions(defaults()),

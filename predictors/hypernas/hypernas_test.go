@@ -21,8 +21,10 @@ func TestConformance(t *testing.T) {
 // small is a space of two networks of chains, one of which may be long.
 func small(length int) *plugins.Training {
 	v := plugins.Vocabulary{Ops: []plugins.Op{
-		{Name: "input", Kind: plugins.KindInput}, {Name: "output", Kind: plugins.KindOutput},
-		{Name: "conv", Kind: plugins.KindConv, Kernel: 3}, {Name: "mystery", Kind: plugins.Kind(77)},
+		{Name: "input", Kind: plugins.KindInput},
+		{Name: "output", Kind: plugins.KindOutput},
+		{Name: "conv", Kind: plugins.KindConv, Kernel: 3},
+		{Name: "mystery", Kind: plugins.Kind(77)},
 	}}
 	chain := func(op, length int) plugins.Network {
 		c := plugins.Cell{Nodes: []plugins.Node{{Op: 0}}}
@@ -101,5 +103,28 @@ func TestCancelled(t *testing.T) {
 	cancel()
 	if _, err := hypernas.New().Fit(ctx, small(1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// TestVersion guards the promise that predictions with equal options change only
+// together with Version: bring both up to date.
+func TestVersion(t *testing.T) {
+	training := small(2)
+	training.Options = map[string]string{"epochs": "3"}
+	p := hypernas.New()
+	if _, err := p.Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.Predict(t.Context(), &training.Batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Written by this test. Between kernel paths sums differ in the last bits.
+	want := []float64{1.38365, 1.48778}
+	for i := range want {
+		if math.Abs(got[i]-want[i]) > 1e-3 {
+			t.Errorf("version %d: got %.5f, want %.5f", hypernas.Version, got, want)
+			break
+		}
 	}
 }

@@ -193,12 +193,18 @@ func TestHypernetworkReachesEncoder(t *testing.T) {
 // TestTarget: the target network follows the wire form.
 func TestTarget(t *testing.T) {
 	v := &plugins.Vocabulary{Ops: []plugins.Op{
-		{Name: "input", Kind: plugins.KindInput}, {Name: "output", Kind: plugins.KindOutput},
-		{Name: "none", Kind: plugins.KindNone}, {Name: "skip", Kind: plugins.KindSkip},
-		{Name: "avg", Kind: plugins.KindAvgPool, Kernel: 3}, {Name: "max", Kind: plugins.KindMaxPool, Kernel: 3},
-		{Name: "se", Kind: plugins.KindSqueezeExcite}, {Name: "attention", Kind: plugins.KindAttention},
-		{Name: "sep5", Kind: plugins.KindSeparableConv, Kernel: 5}, {Name: "conv2", Kind: plugins.KindConv, Kernel: 2},
-		{Name: "conv11", Kind: plugins.KindConv, Kernel: 11}, {Name: "new", Kind: plugins.Kind(99), Kernel: 3},
+		{Name: "input", Kind: plugins.KindInput},
+		{Name: "output", Kind: plugins.KindOutput},
+		{Name: "none", Kind: plugins.KindNone},
+		{Name: "skip", Kind: plugins.KindSkip},
+		{Name: "avg", Kind: plugins.KindAvgPool, Kernel: 3},
+		{Name: "max", Kind: plugins.KindMaxPool, Kernel: 3},
+		{Name: "se", Kind: plugins.KindSqueezeExcite},
+		{Name: "attention", Kind: plugins.KindAttention},
+		{Name: "sep5", Kind: plugins.KindSeparableConv, Kernel: 5},
+		{Name: "conv2", Kind: plugins.KindConv, Kernel: 2},
+		{Name: "conv11", Kind: plugins.KindConv, Kernel: 11},
+		{Name: "new", Kind: plugins.Kind(99), Kernel: 3},
 		{Name: "unused", Kind: plugins.KindConv, Kernel: 7},
 	}}
 	var c plugins.Cell

@@ -63,7 +63,6 @@ type Graph[T kern.Float] struct {
 	params []*Parameter[T]
 	nodes  []*gorgonia.Node        // of params
 	trains map[*gorgonia.Node]bool // whether a node depends on a parameter
-	inputs int
 	serial uint64
 	err    error
 }

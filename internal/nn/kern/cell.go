@@ -143,7 +143,7 @@ func (k *Cell[T]) Forward(out []T, in [][]T) {
 			switch code {
 			case CellAverage:
 				clear(v)
-				averageTo(v, s, k.m)
+				averageTo(v, s, k.m, false)
 			case CellMax:
 				clear(v)
 				maximumTo(v, s, k.m)
@@ -194,7 +194,7 @@ func (k *Cell[T]) Backward(gin, in [][]T, _, gout []T) {
 			case CellPass:
 			case CellAverage:
 				clear(k.sum)
-				averageGradTo(k.sum, g, k.m)
+				averageTo(k.sum, g, k.m, true)
 				g = k.sum
 			case CellMax:
 				g = k.maximumGrad(a, j, edges, g)

@@ -1,7 +1,5 @@
 package kern
 
-import "math"
-
 // The functions of this file walk once over their operands, which all have the
 // length of dst. float32 operands go to the vector path where there is one.
 
@@ -182,6 +180,3 @@ func SumSquares[T Float](x []T) float64 {
 	}
 	return s[0] + s[1] + (s[2] + s[3])
 }
-
-// finite reports whether x is neither NaN nor infinite.
-func finite[T Float](x T) bool { return !math.IsNaN(float64(x)) && !math.IsInf(float64(x), 0) }

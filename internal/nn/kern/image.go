@@ -184,64 +184,58 @@ func standardizeMapsGradTo[T Float](dst, gout, hat, scale []T, m maps) {
 }
 
 // averageTo adds to dst the 3x3 average of src with stride 1, taken over the
-// pixels inside the image (PyTorch's count_include_pad=False).
-func averageTo[T Float](dst, src []T, m maps) {
+// pixels inside the image (PyTorch's count_include_pad=False); with transposed,
+// the gradient of that with respect to its input, given that with respect to its
+// output as src.
+func averageTo[T Float](dst, src []T, m maps, transposed bool) {
+	if d, ok := vector32(dst); ok {
+		vectorAverageTo(d, as32(src), m, transposed)
+		return
+	}
 	for q := range m.g * m.c {
 		d, s := dst[q*m.plane():][:m.plane()], src[q*m.plane():][:m.plane()]
-		for y := range m.h {
-			for x := range m.w {
-				y0, y1, x0, x1 := max(y-1, 0), min(y+2, m.h), max(x-1, 0), min(x+2, m.w)
-				var total [Lanes]T
-				for v := y0; v < y1; v++ {
-					for u := x0; u < x1; u++ {
-						p := (*[Lanes]T)(s[(v*m.w+u)*Lanes:])
-						for l := range total {
-							total[l] += p[l]
-						}
+		for o := range m.h * m.w {
+			w := around(o%m.w, o/m.w, m)
+			var total [Lanes]T
+			for v := w.y0; v < w.y1; v++ {
+				for u := w.x0; u < w.x1; u++ {
+					f := T(1)
+					if transposed {
+						f = 1 / T(around(u, v, m).pixels())
+					}
+					for l, z := range s[(v*m.w+u)*Lanes:][:Lanes] {
+						total[l] += z * f
 					}
 				}
-				f := 1 / T((y1-y0)*(x1-x0))
-				p := (*[Lanes]T)(d[(y*m.w+x)*Lanes:])
-				for l := range total {
-					p[l] += total[l] * f
-				}
+			}
+			f := T(1)
+			if !transposed {
+				f = 1 / T(w.pixels())
+			}
+			p := d[o*Lanes:][:Lanes]
+			for l, z := range total {
+				p[l] += z * f
 			}
 		}
 	}
 }
 
-// averageGradTo adds to dst the gradient of [averageTo] with respect to src.
-func averageGradTo[T Float](dst, gout []T, m maps) {
-	for q := range m.g * m.c {
-		d, s := dst[q*m.plane():][:m.plane()], gout[q*m.plane():][:m.plane()]
-		for y := range m.h {
-			for x := range m.w {
-				y0, y1, x0, x1 := max(y-1, 0), min(y+2, m.h), max(x-1, 0), min(x+2, m.w)
-				f := 1 / T((y1-y0)*(x1-x0))
-				var g [Lanes]T
-				p := (*[Lanes]T)(s[(y*m.w+x)*Lanes:])
-				for l := range g {
-					g[l] = p[l] * f
-				}
-				for v := y0; v < y1; v++ {
-					for u := x0; u < x1; u++ {
-						p := (*[Lanes]T)(d[(v*m.w+u)*Lanes:])
-						for l := range g {
-							p[l] += g[l]
-						}
-					}
-				}
-			}
-		}
-	}
+// window is a rectangle of pixels, without row y1 and column x1.
+type window struct{ x0, x1, y0, y1 int }
+
+// around returns the part of the 3x3 window around (x, y) inside the image.
+func around(x, y int, m maps) window {
+	return window{max(x-1, 0), min(x+2, m.w), max(y-1, 0), min(y+2, m.h)}
 }
+
+func (w window) pixels() int { return (w.x1 - w.x0) * (w.y1 - w.y0) }
 
 // maximum finds the largest value of the 3x3 window around (x, y) of one plane,
 // lane by lane, and where it lies; among equals the first.
 func maximum[T Float](s []T, m maps, x, y int) (top [Lanes]T, at [Lanes]int) {
-	first := true
-	for v := max(y-1, 0); v < min(y+2, m.h); v++ {
-		for u := max(x-1, 0); u < min(x+2, m.w); u++ {
+	first, w := true, around(x, y, m)
+	for v := w.y0; v < w.y1; v++ {
+		for u := w.x0; u < w.x1; u++ {
 			o := (v*m.w + u) * Lanes
 			for l, z := range s[o : o+Lanes] {
 				if first || z > top[l] {
@@ -437,7 +431,7 @@ func (*AveragePool[T]) Differentiable(int) bool { return true }
 // Forward implements [Kernel].
 func (k *AveragePool[T]) Forward(out []T, in [][]T) {
 	clear(out)
-	averageTo(out, in[0], k.m)
+	averageTo(out, in[0], k.m, false)
 }
 
 // Backward implements [Kernel].
@@ -446,7 +440,7 @@ func (k *AveragePool[T]) Backward(gin, _ [][]T, _, gout []T) {
 		return
 	}
 	clear(gin[0])
-	averageGradTo(gin[0], gout, k.m)
+	averageTo(gin[0], gout, k.m, true)
 }
 
 // Halve is 2x2 average pooling with stride 2. Input [A, G, C, H, W, 16] with

@@ -192,3 +192,36 @@ func vectorStandardizeMapsGradTo(dst, gout, hat, scale []float32, m maps) {
 	}
 	archsimd.ClearAVXUpperBits()
 }
+
+func vectorAverageTo(dst, src []float32, m maps, transposed bool) {
+	d, p := pointer(dst[:m.size()]), pointer(src[:m.size()])
+	// One factor for each number of pixels that a window can have.
+	var factors [10]vector
+	for n := range factors {
+		factors[n] = archsimd.BroadcastFloat32x16(1 / float32(max(n, 1)))
+	}
+	for q := range m.g * m.c {
+		plane := q * m.plane() * float32Bytes
+		for o := range m.h * m.w {
+			w := around(o%m.w, o/m.w, m)
+			var total vector
+			for v := w.y0; v < w.y1; v++ {
+				at := plane + (v*m.w+w.x0)*vectorBytes
+				for u := w.x0; u < w.x1; u++ {
+					if transposed {
+						total = load(p, at).MulAdd(factors[around(u, v, m).pixels()], total)
+					} else {
+						total = total.Add(load(p, at))
+					}
+					at += vectorBytes
+				}
+			}
+			if !transposed {
+				total = total.Mul(factors[w.pixels()])
+			}
+			at := plane + o*vectorBytes
+			store(load(d, at).Add(total), d, at)
+		}
+	}
+	archsimd.ClearAVXUpperBits()
+}

@@ -17,6 +17,7 @@ func vectorGateTo(_, _, _ []float32, _ float32) { panic("kern: no vector path in
 func vectorStandardizeTo(_, _ []float32, _ float32) float32 {
 	panic("kern: no vector path in this build")
 }
+
 func vectorStandardizeGradTo(_, _, _ []float32, _ float32) {
 	panic("kern: no vector path in this build")
 }
@@ -27,6 +28,11 @@ func vectorFilterGradTo(_, _, _ []float32, _ filter) { panic("kern: no vector pa
 func vectorStandardizeMapsTo(_, _, _ []float32, _ maps, _ float32) {
 	panic("kern: no vector path in this build")
 }
+
 func vectorStandardizeMapsGradTo(_, _, _, _ []float32, _ maps) {
+	panic("kern: no vector path in this build")
+}
+
+func vectorAverageTo(_, _ []float32, _ maps, _ bool) {
 	panic("kern: no vector path in this build")
 }
