@@ -15,7 +15,7 @@ import (
 func create() plugins.Predictor { return hypernas.New() }
 
 func TestConformance(t *testing.T) {
-	plugintest.Predictor(t, create, plugintest.With(map[string]string{"epochs": "10", "width": "20"}))
+	plugintest.Predictor(t, create, plugintest.With(map[string]string{"epochs": "3", "width": "20"}))
 }
 
 // small is a space of two networks of chains, one of which may be long.
