@@ -205,8 +205,8 @@ func (r *runner) run(ctx context.Context, trials []*trial, held *results.Run, m 
 	return context.Cause(working)
 }
 
-// skip leaves out trials that have a successful record. Where that has other
-// aliases, it is written once more with those of the plan.
+// skip leaves out trials that have a successful record. Where that calls its
+// space or predictor otherwise, it is written once more as the plan does.
 func (r *runner) skip(trials []*trial, held *results.Run) error {
 	have := make(map[string]*results.Record)
 	if !r.options.Force {
@@ -224,9 +224,10 @@ func (r *runner) skip(trials []*trial, held *results.Run) error {
 			continue
 		}
 		r.outcome.Skipped++
-		space, predictor := t.group.table.space.Ref.Alias, t.predictor.Ref.Alias
-		if record.Space.Alias != space || record.Predictor.Alias != predictor {
-			record.Space.Alias, record.Predictor.Alias = space, predictor
+		space, predictor := t.group.table.ref(), t.predictor.ref()
+		if record.Space.Alias != space.Alias || record.Space.Name != space.Name ||
+			record.Predictor.Alias != predictor.Alias || record.Predictor.Name != predictor.Name {
+			record.Space, record.Predictor = space, predictor
 			if err := r.writer.Append(record); err != nil {
 				return err
 			}

@@ -257,6 +257,17 @@ func TestARunRunsOnlyWhatIsMissing(t *testing.T) {
 	if !slices.ContainsFunc(records(t, dir), func(r results.Record) bool { return r.Predictor.Alias == "z" }) {
 		t.Error("renamed: no record has the new alias")
 	}
+	moved, place := predictor("a", a), slices.Clone(spaces)
+	moved.Ref.Name, place[0].Ref.Name = "/elsewhere/a", "/elsewhere/toy"
+	if got = run(t, plan(), dir, 1, place, moved); got.Ran != 0 {
+		t.Errorf("moved: got %+v, want nothing started", got)
+	}
+	latest := results.Latest(records(t, dir))
+	if n := len(slices.DeleteFunc(latest, func(r results.Record) bool {
+		return r.Predictor.Name != "/elsewhere/a" || r.Space.Name != "/elsewhere/toy"
+	})); n != 6 {
+		t.Errorf("moved: got %d records with the new names, want 6", n)
+	}
 	outcome, err := harness.Run(t.Context(), named(plan(), spaces, []harness.Predictor{predictor("a", a)}), spaces,
 		[]harness.Predictor{predictor("a", a)}, harness.Options{Dir: dir, Workers: 1, Force: true})
 	if err != nil || outcome.Ran != 6 {

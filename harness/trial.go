@@ -66,11 +66,6 @@ func (e *LaunchError) Error() string { return e.Err.Error() }
 // Unwrap returns the error behind e.
 func (e *LaunchError) Unwrap() error { return e.Err }
 
-// PredictBlock is how many rows one call of Predict values: it keeps messages
-// small at no cost (blocks of 1,024 rows took 6 ms where calls of a row took
-// 536).
-const PredictBlock = 1024
-
 // What of a plugin's own words a record holds at most.
 const (
 	maxReason   = 500  // bytes of a reason or a warning
@@ -309,20 +304,13 @@ func (a *attempt) use(ctx context.Context, process Process) (failed *stageError)
 	if failed != nil {
 		return failed
 	}
-	values := make([]float64, 0, len(s.target))
-	a.record.Cost.PredictSeconds, failed = a.stage(ctx, "predict", limits.Predict, func(ctx context.Context) error {
-		for lo := 0; lo < s.test.Len(); lo += PredictBlock {
-			block := s.test.Slice(lo, min(lo+PredictBlock, s.test.Len()))
-			v, err := process.Predict(ctx, &block)
-			if err != nil {
-				return err
-			}
-			if err := check(v, lo, block.Len()); err != nil {
-				return err
-			}
-			values = append(values, v...)
+	var values []float64
+	a.record.Cost.PredictSeconds, failed = a.stage(ctx, "predict", limits.Predict, func(ctx context.Context) (err error) {
+		// One call: whoever carries it to the process cuts it into messages.
+		if values, err = process.Predict(ctx, &s.test); err != nil {
+			return err
 		}
-		return nil
+		return check(values, s.test.Len())
 	})
 	if failed == nil {
 		a.values = values
@@ -340,14 +328,14 @@ type unusableError string
 func (e unusableError) Error() string { return string(e) }
 
 // check returns an unusableError unless v holds a finite value for each of
-// the want test rows from lo on.
-func check(v []float64, lo, want int) error {
+// the want test rows.
+func check(v []float64, want int) error {
 	if len(v) != want {
 		return unusableError(fmt.Sprintf("%d predictions for %d architectures", len(v), want))
 	}
 	for i, x := range v {
 		if math.IsNaN(x) || math.IsInf(x, 0) {
-			return unusableError(fmt.Sprintf("the prediction for test row %d is %v", lo+i, x))
+			return unusableError(fmt.Sprintf("the prediction for test row %d is %v", i, x))
 		}
 	}
 	return nil

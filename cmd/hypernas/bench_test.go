@@ -50,11 +50,8 @@ func BenchmarkTrialOverhead(b *testing.B) {
 		if _, err := process.Fit(ctx, &plugins.Training{Vocabulary: info.Vocabulary, Batch: test.Slice(0, 20), Labels: make([]float64, 20)}); err != nil {
 			b.Fatal(err)
 		}
-		for lo := 0; lo < test.Len(); lo += harness.PredictBlock {
-			block := test.Slice(lo, min(lo+harness.PredictBlock, test.Len()))
-			if _, err := process.Predict(ctx, &block); err != nil {
-				b.Fatal(err)
-			}
+		if _, err := process.Predict(ctx, &test); err != nil {
+			b.Fatal(err)
 		}
 		process.Close()
 	}
