@@ -222,8 +222,13 @@ func spaceIdentity(s *results.SpaceRef) string {
 
 // variant returns a text that two references share if they mean the same
 // predictor with the same options under the same alias, whatever its version.
+// A predictor that is known by its file's hash is the same by any path.
 func variant(p *results.PredictorRef) string {
-	return strings.Join([]string{p.Alias, p.Name, optionText(p.Options)}, "\x00")
+	name := p.Name
+	if strings.HasPrefix(p.Identity, "sha256:") {
+		name = ""
+	}
+	return strings.Join([]string{p.Alias, name, optionText(p.Options)}, "\x00")
 }
 
 // names gives each identity the name that tables show: its alias, and where
@@ -238,7 +243,9 @@ func names(aliases map[string]string) map[string]string {
 		shown[identity] = alias
 		if count[alias] > 1 {
 			parts := slices.DeleteFunc(strings.Split(identity, "\x00")[1:], func(s string) bool { return s == "" })
-			shown[identity] = alias + " (" + strings.Join(parts, ", ") + ")"
+			if len(parts) > 0 {
+				shown[identity] = alias + " (" + strings.Join(parts, ", ") + ")"
+			}
 		}
 	}
 	return shown

@@ -323,6 +323,24 @@ func TestTheVersionOfTheLastRunCounts(t *testing.T) {
 	}
 }
 
+func TestAPluginIsTheSameByAnyPath(t *testing.T) {
+	relative, absolute, wide := record("mine", .5, 20, 0), record("mine", .5, 50, 0), record("mine", .5, 50, 1)
+	relative.Predictor.Name, absolute.Predictor.Name, wide.Predictor.Name = "./mine", "/abs/mine", "./mine"
+	rs := []results.Record{relative, absolute, wide}
+	for i := range rs {
+		rs[i].Predictor.Identity = "sha256:aa"
+	}
+	rows := compare(t, rs[:2], table.Options{}).Groups[0].Rows
+	if len(rows) != 1 || rows[0].Name != "mine" || rows[0].Cells[0].Trials != 1 || rows[0].Cells[1].Trials != 1 {
+		t.Errorf("got rows %+v, want one with both cells", rows)
+	}
+	rs[2].Predictor.Options = map[string]string{"width": "32"}
+	rows = compare(t, rs, table.Options{}).Groups[0].Rows
+	if len(rows) != 2 || rows[0].Name != "mine" || rows[1].Name != "mine (width=32)" {
+		t.Errorf("got rows %+v, want one without and one with options", rows)
+	}
+}
+
 func TestOnlyKeepsOneProtocol(t *testing.T) {
 	c := compare(t, protocols(), table.Options{})
 	want := table.Protocol{Preset: "uniform", Pool: "all"}
