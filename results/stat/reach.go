@@ -20,14 +20,17 @@ type Budget struct {
 }
 
 // Samples says how many labels a predictor needs to reach a level. A value of
-// -Inf means at most the smallest budget, which reaches the level already;
-// +Inf means more than the largest, which doesn't.
+// -Inf means at most Least, which reaches the level already; +Inf means more
+// than Most, which doesn't.
 type Samples struct {
 	Labels float64
 	// Low and High are the percentile bootstrap interval over splits; NaN
 	// where there are fewer than two splits.
 	Low, High float64
 	Splits    int // the splits that every budget has, on which all this rests
+	// Least and Most are the smallest and the largest budget; 0 if Labels is
+	// NaN.
+	Least, Most int
 }
 
 // Known reports whether anything can be said at all.
@@ -91,6 +94,7 @@ func Reach(budgets []Budget, level float64, random *rand.Rand) Samples {
 	s := Samples{
 		Labels: crossingOf(func(i int) int { return i }),
 		Low:    math.NaN(), High: math.NaN(), Splits: len(curves),
+		Least: labels[0], Most: labels[len(labels)-1],
 	}
 	if len(curves) < 2 {
 		return s

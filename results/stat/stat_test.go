@@ -147,6 +147,9 @@ func TestReachBeyondTheBudgets(t *testing.T) {
 	if got := stat.Reach(low, .5, generator()); !math.IsInf(got.Labels, 1) || !math.IsInf(got.Low, 1) || !math.IsInf(got.High, 1) {
 		t.Errorf("never reached: got %+v", got)
 	}
+	if got := stat.Reach(low, .5, generator()); got.Least != 20 || got.Most != 50 {
+		t.Errorf("got bounds %d and %d, want the budgets 20 and 50", got.Least, got.Most)
+	}
 	if got := stat.Reach(low, .05, generator()); !math.IsInf(got.Labels, -1) || !math.IsInf(got.High, -1) {
 		t.Errorf("reached at once: got %+v", got)
 	}

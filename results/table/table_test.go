@@ -379,6 +379,14 @@ func TestReach(t *testing.T) {
 	}
 }
 
+func TestLabelsToReachAreBoundedByTheRowsBudgets(t *testing.T) {
+	rs := []results.Record{record("few", .3, 20, 0), record("few", .3, 200, 0), record("good", .8, 50, 0), record("good", .8, 100, 0)}
+	text := write(t, compare(t, rs, table.Options{}), table.Text)
+	if !strings.Contains(text, "≤ 50") || !strings.Contains(text, "> 200") {
+		t.Errorf("want ≤ 50 and > 200 in\n%s", text)
+	}
+}
+
 func TestOneSplitHasNoInterval(t *testing.T) {
 	text := write(t, compare(t, []results.Record{record("np", .5, 20, 0), record("np", .5, 50, 0)}, table.Options{}), table.Text)
 	if !strings.Contains(text, "One split: no intervals") || strings.Contains(text, "NaN") {

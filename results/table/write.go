@@ -179,7 +179,7 @@ func (p *page) title(g *Group) {
 func (p *page) group(g *Group, level float64) {
 	p.title(g)
 	p.paragraph("Kendall tau (tau-b), mean ± half of the 95 % interval over splits")
-	p.metric(g, kendallTau, "labels to "+fixed(level, 2), func(row *Row) string { return reach(&row.Reach, g.Budgets) })
+	p.metric(g, kendallTau, "labels to "+fixed(level, 2), func(row *Row) string { return reach(&row.Reach) })
 	p.line("")
 	last := len(g.Budgets) - 1
 	p.paragraph("Top-5 % accuracy (P@top 5 %), mean ± half of the 95 % interval over splits")
@@ -367,16 +367,16 @@ func interval(c *Cell, name string, decimals func(mean float64) int) string {
 }
 
 // reach writes a number of labels with its interval.
-func reach(s *stat.Samples, budgets []int) string {
+func reach(s *stat.Samples) string {
 	if !s.Known() {
 		return "-"
 	}
 	bound := func(v float64) string {
 		switch {
 		case math.IsInf(v, -1):
-			return fmt.Sprintf("≤ %d", budgets[0])
+			return fmt.Sprintf("≤ %d", s.Least)
 		case math.IsInf(v, 1):
-			return fmt.Sprintf("> %d", budgets[len(budgets)-1])
+			return fmt.Sprintf("> %d", s.Most)
 		}
 		return fixed(v, 0)
 	}
