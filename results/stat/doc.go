@@ -11,6 +11,6 @@
 // # Gaps
 //
 // Where a trial failed or its metric is undefined there is no mean: the
-// trials that are left are the ones that happened to work. Counts and
-// [Warning] values say what is missing; they end as footnotes.
+// trials that are left are the ones that happened to work. Counts say
+// what is missing.
 package stat

@@ -1,7 +1,6 @@
 package stat
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
@@ -12,7 +11,7 @@ import (
 // papers report.
 const Confidence = .95
 
-// FewSplits is the number of splits below which a summary carries a warning:
+// FewSplits is the number of splits below which readers are to be warned:
 // with the spread between runs that the field's predictors show (.037 in tau
 // at 36 to 72 labels), fewer than ten splits leave an interval wider than the
 // differences that papers claim.
@@ -68,7 +67,6 @@ type Summary struct {
 	// metric is undefined in one.
 	Interval
 	Trials, Failed, Undefined int
-	Warnings                  []Warning
 }
 
 // Known reports whether the summary has a mean.
@@ -97,15 +95,6 @@ func Summarize(trials []Trial) Summary {
 		}
 		s.Interval = Mean(values)
 	}
-	if s.Failed > 0 {
-		s.Warnings = append(s.Warnings, Warning{Problem: TrialsFailed, Count: s.Failed, Of: s.Trials})
-	}
-	if s.Undefined > 0 {
-		s.Warnings = append(s.Warnings, Warning{Problem: MetricUndefined, Count: s.Undefined, Of: s.Trials})
-	}
-	if s.N > 0 && s.N < FewSplits {
-		s.Warnings = append(s.Warnings, Warning{Problem: SplitsFew, Count: s.N, Of: FewSplits})
-	}
 	return s
 }
 
@@ -130,38 +119,4 @@ func BySplit(trials []Trial) []Trial {
 		from = to
 	}
 	return means
-}
-
-// Problem is a reason to doubt or miss a figure.
-type Problem int
-
-// The problems of a summary.
-const (
-	SplitsFew       Problem = iota // Count splits, fewer than Of
-	TrialsFailed                   // Count of Of trials
-	MetricUndefined                // in Count of Of trials
-)
-
-// Warning says what is wrong with a figure. It is a value, so that tables can
-// gather the same warning of many cells into one footnote.
-type Warning struct {
-	Problem   Problem
-	Count, Of int
-}
-
-// String says it in words.
-func (w Warning) String() string {
-	switch w.Problem {
-	case SplitsFew:
-		if w.Count == 1 {
-			return "one split has no interval"
-		}
-		return fmt.Sprintf("%d splits, fewer than %d: intervals are wide", w.Count, w.Of)
-	case TrialsFailed:
-		return fmt.Sprintf("%d of %d trials failed", w.Count, w.Of)
-	case MetricUndefined:
-		return fmt.Sprintf("undefined in %d of %d trials", w.Count, w.Of)
-	default:
-		return fmt.Sprintf("problem %d", int(w.Problem))
-	}
 }
