@@ -405,13 +405,30 @@ func notes(g *Group) []string {
 			platforms[r.Environment.GOOS+"/"+r.Environment.GOARCH+" "+r.Environment.Kernels] = true
 		}
 	}
-	switch ns := slices.Sorted(maps.Keys(splits)); {
-	case len(ns) > 1:
+	ns := slices.Sorted(maps.Keys(splits))
+	if len(ns) > 1 {
 		add("Cells rest on different numbers of splits, %d to %d.", ns[0], ns[len(ns)-1])
-	case ns[0] == 1:
+	}
+	switch fewest := ns[0]; {
+	case fewest == 1 && len(ns) == 1:
 		add("One split: no intervals, and no conclusions.")
-	case ns[0] < stat.FewSplits:
-		add("%d splits, fewer than %d: intervals are wide.", ns[0], stat.FewSplits)
+	case fewest < stat.FewSplits:
+		add("%s, fewer than %d: intervals are wide.", count(fewest, "split"), stat.FewSplits)
+	}
+	var all []*results.Record
+	rows := make(map[string]int) // by warning
+	for _, row := range g.Rows {
+		all = append(all, row.Trials...)
+		for _, w := range gather(row.Trials, warnings) {
+			rows[w.text]++
+		}
+	}
+	// A warning of every predictor is about the space or the split.
+	shared := func(text string) bool { return len(g.Rows) > 1 && rows[text] == len(g.Rows) }
+	for _, w := range gather(all, warnings) {
+		if shared(w.text) {
+			add("%s (%d of %d trials).", strings.TrimSuffix(w.text, "."), len(w.trials), len(all))
+		}
 	}
 	for i := range g.Rows {
 		row := &g.Rows[i]
@@ -425,8 +442,10 @@ func notes(g *Group) []string {
 				}
 			}
 		}
-		for _, w := range gather(row.Trials, func(r *results.Record) []string { return r.Warnings }) {
-			add("%s: %s (%d of %d trials).", row.Name, strings.TrimSuffix(w.text, "."), len(w.trials), len(row.Trials))
+		for _, w := range gather(row.Trials, warnings) {
+			if !shared(w.text) {
+				add("%s: %s (%d of %d trials).", row.Name, strings.TrimSuffix(w.text, "."), len(w.trials), len(row.Trials))
+			}
 		}
 	}
 	if overlap > 0 {
@@ -437,6 +456,9 @@ func notes(g *Group) []string {
 	}
 	return list
 }
+
+// warnings returns what a record warns of.
+func warnings(r *results.Record) []string { return r.Warnings }
 
 // reasons lists why trials failed, each reason once, with its splits.
 func reasons(trials []*results.Record) string {

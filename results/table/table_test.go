@@ -394,6 +394,42 @@ func TestOneSplitHasNoInterval(t *testing.T) {
 	}
 }
 
+func TestFewSplitsAreAlwaysNoted(t *testing.T) {
+	var rs []results.Record
+	for split := range 5 {
+		rs = append(rs, record("np", .5, 20, split))
+		if split < 3 {
+			rs = append(rs, record("np", .5, 50, split))
+		}
+	}
+	notes := compare(t, rs, table.Options{}).Groups[0].Notes
+	want := []string{"Cells rest on different numbers of splits, 3 to 5.", "3 splits, fewer than 10: intervals are wide."}
+	if !slices.Equal(notes, want) {
+		t.Errorf("got notes %q, want %q", notes, want)
+	}
+}
+
+func TestAWarningOfEveryPredictorIsOneNote(t *testing.T) {
+	rs := []results.Record{record("np", .5, 20, 0), record("ridge", .5, 20, 0)}
+	rs[0].Warnings = []string{"test rows repeat.", "slow."}
+	rs[1].Warnings = []string{"test rows repeat."}
+	notes := compare(t, rs, table.Options{}).Groups[0].Notes
+	want := []string{"One split: no intervals, and no conclusions.", "test rows repeat (2 of 2 trials).", "np: slow (1 of 1 trials)."}
+	if !slices.Equal(notes, want) {
+		t.Errorf("got notes %q, want %q", notes, want)
+	}
+}
+
+func TestEveryTableSaysThatAllTrialsFailed(t *testing.T) {
+	r := record("np", .5, 20, 0)
+	r.Metrics, r.Failure = nil, &results.Failure{Stage: "fit", Reason: "killed"}
+	text := write(t, compare(t, []results.Record{r}, table.Options{}), table.Text)
+	// Tau, top-5 % and the seconds of a fit.
+	if got := strings.Count(text, "1 of 1 failed"); got != 3 {
+		t.Errorf("got %d cells with the failure, want 3, in\n%s", got, text)
+	}
+}
+
 func TestNoRecords(t *testing.T) {
 	if _, err := table.Compare(nil, table.Options{}); err == nil {
 		t.Error("got no error for no records")

@@ -352,10 +352,10 @@ func (p *page) clean(s string) string {
 func interval(c *Cell, name string, decimals func(mean float64) int) string {
 	s, ok := c.Metrics[name]
 	switch {
+	case c.Failed > 0:
+		return fmt.Sprintf("%d of %d failed", c.Failed, c.Trials)
 	case !ok:
 		return "-"
-	case s.Failed > 0:
-		return fmt.Sprintf("%d of %d failed", s.Failed, s.Trials)
 	case s.Undefined > 0:
 		return fmt.Sprintf("%d of %d undefined", s.Undefined, s.Trials)
 	}
