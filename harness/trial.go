@@ -276,6 +276,9 @@ func (a *attempt) start(ctx context.Context) (process Process, failed *stageErro
 		failed.ended = process.Close()
 	} else if launch, ok := errors.AsType[*LaunchError](failed.err); ok {
 		failed.ended = launch.Ended
+		if launch.Ended.Reason != "" {
+			failed.reason = "" // the process's own reason says more than the time-out
+		}
 	}
 	return nil, failed
 }

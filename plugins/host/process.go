@@ -115,9 +115,9 @@ func launch(ctx context.Context, p Plugin, kind Kind, o Options) (*Process, any,
 	}
 	closeErr := process.Close()
 	switch {
-	case ctx.Err() != nil:
+	case errors.Is(ctx.Err(), context.Canceled):
 		err = fmt.Errorf("start %s: %w", p.Name, ctx.Err())
-	default:
+	default: // the caller's deadline included: the process was too slow for it
 		err = process.startFailure(startCtx, err)
 	}
 	return nil, nil, errors.Join(err, closeErr)
