@@ -3,6 +3,7 @@ package plugins
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Kind says what an operation does, so that a predictor can treat operations
@@ -137,7 +138,7 @@ func (r Role) String() string {
 // the outputs of the nodes with an edge to it.
 type Node struct {
 	Op    int       // index into Vocabulary.Ops
-	Attrs []float64 // one for each of Vocabulary.NodeAttrs; nil where the space has none
+	Attrs []float64 // one finite number for each of Vocabulary.NodeAttrs; nil where the space has none
 }
 
 // Edge leads from one node of a cell to a later one.
@@ -145,7 +146,7 @@ type Edge struct{ From, To int }
 
 // Cell is a directed acyclic graph of operations. Nodes stand in topological
 // order: every edge leads from a lower index to a higher one. A cell has one
-// or more nodes of KindInput; a single one takes the previous cell's output,
+// or more nodes of KindInput, which no edge leads to; a single one takes the previous cell's output,
 // the first of two takes the output of the cell before that (DARTS's c_{k-2}
 // and c_{k-1}). It has one node of KindOutput, the last.
 type Cell struct {
@@ -159,7 +160,7 @@ type Cell struct {
 type Step struct {
 	Cell   int       // index into Network.Cells
 	Repeat int       // how often it follows itself here, at least 1
-	Attrs  []float64 // one for each of Vocabulary.CellAttrs; nil where the space has none
+	Attrs  []float64 // one finite number for each of Vocabulary.CellAttrs; nil where the space has none
 }
 
 // Network is one architecture: distinct cells, and the sequence that arranges
@@ -190,6 +191,9 @@ func (n *Network) Validate(v *Vocabulary) error {
 		case len(s.Attrs) != len(v.CellAttrs):
 			return fmt.Errorf("step %d: %d attributes, want %d", i, len(s.Attrs), len(v.CellAttrs))
 		}
+		if err := checkFinite(v.CellAttrs, s.Attrs); err != nil {
+			return fmt.Errorf("step %d: %w", i, err)
+		}
 	}
 	return nil
 }
@@ -207,6 +211,9 @@ func (c *Cell) Validate(v *Vocabulary) error {
 		if len(node.Attrs) != len(v.NodeAttrs) {
 			return fmt.Errorf("node %d: %d attributes, want %d", i, len(node.Attrs), len(v.NodeAttrs))
 		}
+		if err := checkFinite(v.NodeAttrs, node.Attrs); err != nil {
+			return fmt.Errorf("node %d: %w", i, err)
+		}
 		switch v.Ops[node.Op].Kind {
 		case KindInput:
 			inputs++
@@ -223,6 +230,20 @@ func (c *Cell) Validate(v *Vocabulary) error {
 	for i, e := range c.Edges {
 		if e.From < 0 || e.From >= e.To || e.To >= len(c.Nodes) {
 			return fmt.Errorf("edge %d leads from node %d to node %d of %d", i, e.From, e.To, len(c.Nodes))
+		}
+		if v.Ops[c.Nodes[e.To].Op].Kind == KindInput {
+			return fmt.Errorf("edge %d leads into node %d, which is an input", i, e.To)
+		}
+	}
+	return nil
+}
+
+// checkFinite returns an error naming the first of the attributes that is NaN
+// or infinite.
+func checkFinite(names []string, attrs []float64) error {
+	for i, x := range attrs {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return fmt.Errorf("attribute %s is %v", names[i], x)
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package plugins_test
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -125,9 +126,13 @@ func TestJoinLeadsTheLastTwoOutputsIntoACellWithTwoInputs(t *testing.T) {
 
 func TestValidateNamesTheMistake(t *testing.T) {
 	v := vocabulary()
-	w := []float64{16}
+	v.NodeAttrs = []string{"ratio"}
 	good := func() plugins.Network {
-		return plugins.Network{Cells: []plugins.Cell{cell(plugins.RoleNormal, 0, 2, 1)}, Sequence: []plugins.Step{{0, 1, w}}}
+		c := cell(plugins.RoleNormal, 0, 0, 2, 1)
+		for i := range c.Nodes {
+			c.Nodes[i].Attrs = []float64{0.5}
+		}
+		return plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{0, 1, []float64{16}}}}
 	}
 	if n := good(); n.Validate(&v) != nil {
 		t.Fatal("a good network is refused")
@@ -140,9 +145,14 @@ func TestValidateNamesTheMistake(t *testing.T) {
 		{"cell 1 is not one of 1", func(n *plugins.Network) { n.Sequence[0].Cell = 1 }},
 		{"repeat is 0", func(n *plugins.Network) { n.Sequence[0].Repeat = 0 }},
 		{"0 attributes, want 1", func(n *plugins.Network) { n.Sequence[0].Attrs = nil }},
+		{"step 0: attribute width is NaN", func(n *plugins.Network) { n.Sequence[0].Attrs[0] = math.NaN() }},
+		{"step 0: attribute width is -Inf", func(n *plugins.Network) { n.Sequence[0].Attrs[0] = math.Inf(-1) }},
+		{"node 2: attribute ratio is NaN", func(n *plugins.Network) { n.Cells[0].Nodes[2].Attrs[0] = math.NaN() }},
+		{"node 2: attribute ratio is +Inf", func(n *plugins.Network) { n.Cells[0].Nodes[2].Attrs[0] = math.Inf(1) }},
 		{"operation 3", func(n *plugins.Network) { n.Cells[0].Nodes[1].Op = 3 }},
 		{"output is not the last", func(n *plugins.Network) { n.Cells[0].Nodes[1].Op = 1 }},
-		{"0 inputs", func(n *plugins.Network) { n.Cells[0].Nodes[0].Op = 2 }},
+		{"0 inputs", func(n *plugins.Network) { n.Cells[0].Nodes[0].Op, n.Cells[0].Nodes[1].Op = 2, 2 }},
+		{"edge 0 leads into node 1, which is an input", func(n *plugins.Network) { n.Cells[0].Edges[0] = plugins.Edge{From: 0, To: 1} }},
 		{"edge 0", func(n *plugins.Network) { n.Cells[0].Edges[0] = plugins.Edge{From: 1, To: 1} }},
 		{"role", func(n *plugins.Network) { n.Cells[0].Role = 9 }},
 	} {
@@ -184,6 +194,8 @@ func TestSpaceInfoMustNameItsColumns(t *testing.T) {
 		{"digest", func(s *plugins.SpaceInfo) { s.Digest = "0A" }},
 		{"no operations", func(s *plugins.SpaceInfo) { s.Vocabulary.Ops = nil }},
 		{"twice", func(s *plugins.SpaceInfo) { s.Columns[1].Name = "validation" }},
+		{"-1 runs", func(s *plugins.SpaceInfo) { s.Columns[1].Runs = -1 }},
+		{"-200 epochs", func(s *plugins.SpaceInfo) { s.Columns[0].Epochs = -200 }},
 		{"target is", func(s *plugins.SpaceInfo) { s.Target = "accuracy" }},
 	} {
 		s := good()

@@ -104,8 +104,12 @@ func (s *SpaceInfo) Validate() error {
 		return err
 	}
 	for i := range s.Columns {
-		if c := s.Columns[i].Name; c == "" || s.ColumnNamed(c) != &s.Columns[i] {
-			return fmt.Errorf("column %q appears twice or has no name", c)
+		c := &s.Columns[i]
+		if c.Name == "" || s.ColumnNamed(c.Name) != c {
+			return fmt.Errorf("column %q appears twice or has no name", c.Name)
+		}
+		if c.Runs < 0 || c.Epochs < 0 {
+			return fmt.Errorf("column %q is of %d runs of %d epochs", c.Name, c.Runs, c.Epochs)
 		}
 	}
 	for _, role := range []struct{ what, name string }{{"label", s.Label}, {"target", s.Target}} {

@@ -17,6 +17,8 @@ func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: t
 func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
 // peakBytes returns the peak resident set of a process that has ended, or 0.
+// On Linux it is at least that of this process at the fork, which the kernel
+// carries over an exec, so highWater is the better figure there.
 func peakBytes(s *os.ProcessState) int64 {
 	usage, ok := s.SysUsage().(*syscall.Rusage)
 	if !ok {

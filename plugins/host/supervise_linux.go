@@ -304,6 +304,21 @@ func watchMemory(pid int, limit int64, stop <-chan struct{}) (held, peak int64) 
 	}
 }
 
+// highWater returns the peak resident set of a process that runs, or 0.
+func highWater(pid int) int64 {
+	// VmHWM in KiB (proc_pid_status(5)).
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), "\nVmHWM:")
+	var kib int64
+	if _, err := fmt.Sscanf(rest, "%d kB", &kib); err != nil {
+		return 0
+	}
+	return kib << 10
+}
+
 // residentBytes returns the sum of the resident sets of processes.
 func residentBytes(pids []int) int64 {
 	total := int64(0)

@@ -86,6 +86,8 @@ type direct struct {
 	killed  bool
 	process *os.Process // nil before the start and after the end
 
+	highWater int64 // peak resident set of the process when it was killed; 0 where not known
+
 	stop                 chan struct{} // ends the watch
 	watched              sync.WaitGroup
 	heldBytes, peakBytes int64 // to be read after the watch
@@ -94,10 +96,13 @@ type direct struct {
 func (d *direct) kill() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.killed = true
 	if d.process != nil {
+		if !d.killed {
+			d.highWater = highWater(d.process.Pid)
+		}
 		killGroup(d.process)
 	}
+	d.killed = true
 }
 
 // run takes p as the process and watches its memory.
@@ -134,7 +139,10 @@ func (d *direct) end(s *os.ProcessState, err error) report {
 		Exited:     s.Exited(),
 		Status:     s.ExitCode(),
 		CPUSeconds: (s.UserTime() + s.SystemTime()).Seconds(),
-		PeakBytes:  max(d.peakBytes, peakBytes(s)),
+		PeakBytes:  max(d.peakBytes, d.highWater),
+	}
+	if r.PeakBytes == 0 {
+		r.PeakBytes = peakBytes(s)
 	}
 	switch {
 	case d.killed && (!r.Exited || runtime.GOOS == "windows"): // where a killed process exits with 1
