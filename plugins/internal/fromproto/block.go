@@ -140,6 +140,11 @@ func decodeSequences(v *plugins.Vocabulary, t *pb.SequenceTable) ([]sequence, er
 	if len(t.GetStepAttrs()) != total*width {
 		return nil, fmt.Errorf("sequence table has %d attributes for %d steps, want %d each", len(t.GetStepAttrs()), total, width)
 	}
+	for i, x := range t.GetStepAttrs() {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return nil, fmt.Errorf("step %d: attribute %s is %v", i/width, v.CellAttrs[i%width], x)
+		}
+	}
 	lists, err := newLists("steps", t.GetStepCounts(), total)
 	if err != nil {
 		return nil, err
