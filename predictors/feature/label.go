@@ -62,3 +62,19 @@ func ZScoreTo(dst, labels []float64) {
 		dst[i] = (y - mean) / sd
 	}
 }
+
+// Moments returns the mean of y and its population's standard deviation, or 1
+// if y does not vary beyond rounding, for predictors that train on standardized
+// labels and take what they predict back to the label's scale.
+func Moments(y []float64) (mean, sd float64) {
+	for _, v := range y {
+		mean += v / float64(len(y))
+	}
+	for _, v := range y {
+		sd += (v - mean) * (v - mean) / float64(len(y))
+	}
+	if sd = math.Sqrt(sd); sd <= 1e-12*math.Abs(mean) {
+		sd = 1
+	}
+	return mean, sd
+}

@@ -3,7 +3,6 @@ package hypernas
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 
 	"github.com/hypernas/hypernas/internal/images"
@@ -76,7 +75,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 		warnings = append(warnings, "no architecture has an operation with weights to generate, so hypernas trained without its hypernetwork")
 	}
 	data := &dataset{nodes: p.nodes, loops: o.Loops}
-	p.mean, p.sd = moments(t.Labels)
+	p.mean, p.sd = feature.Moments(t.Labels)
 	for i := range t.Batch.Networks {
 		data.networks = append(data.networks, p.reader.read(&t.Batch.Networks[i]))
 		data.labels = append(data.labels, (t.Labels[i]-p.mean)/p.sd)
@@ -101,21 +100,6 @@ const (
 	weightStream = 0x68797001
 	orderStream  = 0x68797002
 )
-
-// moments returns the mean of y and its population's standard deviation, or 1
-// if y doesn't vary.
-func moments(y []float64) (mean, sd float64) {
-	for _, v := range y {
-		mean += v / float64(len(y))
-	}
-	for _, v := range y {
-		sd += (v - mean) * (v - mean) / float64(len(y))
-	}
-	if sd = math.Sqrt(sd); sd <= 1e-12*math.Abs(mean) {
-		sd = 1
-	}
-	return mean, sd
-}
 
 // dataset is a training set in the encoder's form, with standardized labels.
 type dataset struct {

@@ -1,7 +1,6 @@
 package hypernas
 
 import (
-	"log/slog"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -14,43 +13,6 @@ import (
 	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/predictors/feature"
 )
-
-// chains returns rows of the test space as a training set, the rest of it, and
-// the rest's targets.
-func chains(t *testing.T, rows int) (*plugins.Training, plugins.Batch, []float64) {
-	t.Helper()
-	space := plugintest.NewChains()
-	info, err := space.Open(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, _, err := space.Read(t.Context(), 0, info.Rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	label, err := space.Column(t.Context(), info.Label)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target, err := space.Column(t.Context(), info.Target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// 37 and the number of rows have no common factor, so this deals the rows.
-	order := make([]int, info.Rows)
-	for i := range order {
-		order[i] = i * 37 % info.Rows
-	}
-	training := &plugins.Training{Vocabulary: info.Vocabulary, Batch: all.Select(order[:rows]), Seed: 1, Log: slog.New(slog.DiscardHandler)}
-	var targets []float64
-	for _, i := range order[:rows] {
-		training.Labels = append(training.Labels, label[i])
-	}
-	for _, i := range order[rows:] {
-		targets = append(targets, target[i])
-	}
-	return training, all.Select(order[rows:]), targets
-}
 
 // TestWholeGradient compares the gradient of the whole loss, through the target
 // networks, the hypernetwork and the global encoding, with central differences,
@@ -68,7 +30,7 @@ func TestWholeGradient(t *testing.T) {
 			// A detached power is no gradient of any function.
 			o.Attached = true
 			change(&o)
-			training, _, _ := chains(t, 60)
+			training, _, _ := plugintest.Deal(t, 60)
 			v := &training.Vocabulary
 			r := newReader(v, true, training.Batch.Networks)
 			if !slices.Equal(r.kernels, []int{1, 3}) {
@@ -150,7 +112,7 @@ func (m *model[T]) parameters() []*fuse.Parameter[T] {
 // learns, from images alone, and target networks classify better for it.
 func TestHypernetworkReachesEncoder(t *testing.T) {
 	o := defaults()
-	training, _, _ := chains(t, 8)
+	training, _, _ := plugintest.Deal(t, 8)
 	v := &training.Vocabulary
 	r := newReader(v, true, training.Batch.Networks)
 	nodes := feature.NewNodes(v, training.Batch.Networks, sequence)

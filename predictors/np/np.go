@@ -14,7 +14,6 @@ package np
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/rand/v2"
 
 	"github.com/hypernas/hypernas/internal/nn/fuse"
@@ -132,7 +131,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 		widest = max(widest, len(graphs[i].nodes))
 	}
 	labels := make([]float64, rows)
-	p.mean, p.sd = moments(t.Labels)
+	p.mean, p.sd = feature.Moments(t.Labels)
 	for i, y := range t.Labels {
 		labels[i] = (y - p.mean) / p.sd
 	}
@@ -171,21 +170,6 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 // stream keeps np's random numbers apart from those of other predictors with
 // the same seed.
 const stream = 0x6e70
-
-// moments returns the mean of y and its population's standard deviation, or 1
-// if y doesn't vary.
-func moments(y []float64) (mean, sd float64) {
-	for _, v := range y {
-		mean += v / float64(len(y))
-	}
-	for _, v := range y {
-		sd += (v - mean) * (v - mean) / float64(len(y))
-	}
-	if sd = math.Sqrt(sd); sd <= 1e-12*math.Abs(mean) {
-		sd = 1
-	}
-	return mean, sd
-}
 
 // graph is an architecture as one graph.
 type graph struct {

@@ -3,7 +3,6 @@ package np_test
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math"
 	"testing"
 
@@ -16,42 +15,6 @@ func create() plugins.Predictor { return np.New() }
 
 func TestConformance(t *testing.T) {
 	plugintest.Predictor(t, create, plugintest.With(map[string]string{"width": "20", "epochs": "10"}))
-}
-
-// chains returns the test space's rows as a training set and its targets.
-func chains(t *testing.T, rows int) (*plugins.Training, plugins.Batch, []float64) {
-	t.Helper()
-	space := plugintest.NewChains()
-	info, err := space.Open(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, _, err := space.Read(t.Context(), 0, info.Rows)
-	if err != nil {
-		t.Fatal(err)
-	}
-	label, err := space.Column(t.Context(), info.Label)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target, err := space.Column(t.Context(), info.Target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// 37 and the number of rows have no common factor, so this deals the rows.
-	order := make([]int, info.Rows)
-	for i := range order {
-		order[i] = i * 37 % info.Rows
-	}
-	training := &plugins.Training{Vocabulary: info.Vocabulary, Batch: all.Select(order[:rows]), Seed: 1, Log: slog.New(slog.DiscardHandler)}
-	var targets []float64
-	for _, i := range order[:rows] {
-		training.Labels = append(training.Labels, label[i])
-	}
-	for _, i := range order[rows:] {
-		targets = append(targets, target[i])
-	}
-	return training, all.Select(order[rows:]), targets
 }
 
 // concordance is the share of pairs that x and y order alike.
@@ -71,7 +34,7 @@ func concordance(x, y []float64) float64 {
 }
 
 func TestLearns(t *testing.T) {
-	training, test, target := chains(t, 60)
+	training, test, target := plugintest.Deal(t, 60)
 	training.Options = map[string]string{"epochs": "60", "rate": "3e-3", "width": "40", "hidden": "40"}
 	for name, prune := range map[string]string{"as published": "false", "pruned": "true"} {
 		training.Options["prune"] = prune
@@ -96,7 +59,7 @@ func TestLearns(t *testing.T) {
 }
 
 func TestMistakes(t *testing.T) {
-	training, test, _ := chains(t, 5)
+	training, test, _ := plugintest.Deal(t, 5)
 	if _, err := np.New().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
 		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
 	}
@@ -116,7 +79,7 @@ func TestMistakes(t *testing.T) {
 // predictions.
 func TestFewAndEqualLabels(t *testing.T) {
 	for _, rows := range []int{1, 2, 12} {
-		training, test, _ := chains(t, rows)
+		training, test, _ := plugintest.Deal(t, rows)
 		training.Options = map[string]string{"epochs": "5", "width": "16"}
 		if rows == 12 {
 			for i := range training.Labels {
@@ -141,7 +104,7 @@ func TestFewAndEqualLabels(t *testing.T) {
 
 // TestLargerGraphs: an architecture may be larger than any seen in training.
 func TestLargerGraphs(t *testing.T) {
-	training, _, _ := chains(t, 10)
+	training, _, _ := plugintest.Deal(t, 10)
 	training.Options = map[string]string{"epochs": "2", "width": "16"}
 	p := np.New()
 	if _, err := p.Fit(t.Context(), training); err != nil {
@@ -174,7 +137,7 @@ func TestLargerGraphs(t *testing.T) {
 }
 
 func TestCancelled(t *testing.T) {
-	training, _, _ := chains(t, 10)
+	training, _, _ := plugintest.Deal(t, 10)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := np.New().Fit(ctx, training); !errors.Is(err, context.Canceled) {
@@ -185,7 +148,7 @@ func TestCancelled(t *testing.T) {
 // TestVersion guards the promise that predictions with equal options change only
 // together with Version: bring both up to date.
 func TestVersion(t *testing.T) {
-	training, test, _ := chains(t, 30)
+	training, test, _ := plugintest.Deal(t, 30)
 	training.Options = map[string]string{"epochs": "5", "rate": "1e-3"}
 	p := np.New()
 	if _, err := p.Fit(t.Context(), training); err != nil {
