@@ -152,8 +152,8 @@ func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, e
 		}
 		*list.refs = refs
 	}
-	if !(f.reach > 0 && f.reach < 1) {
-		return p, fmt.Errorf("--reach %v: it takes a Kendall tau between 0 and 1", f.reach)
+	if err := checkReach(f.reach); err != nil {
+		return p, err
 	}
 	if f.workers < 1 {
 		return p, fmt.Errorf("--workers %d: there must be at least 1", f.workers)
@@ -270,12 +270,12 @@ func environment() (results.Environment, error) {
 // writeTables writes the tables of a run into its folder, and the comparison
 // to stdout.
 func writeTables(dir string, p *harness.Plan, reach float64, stdout io.Writer) error {
-	c, _, err := compare(dir, reach)
+	run, err := compare(dir, reach)
 	if err != nil {
 		return err
 	}
 	// The folder may hold runs under other protocols; this run's alone is shown.
-	c = c.Only(protocol(p))
+	c := run.comparison.Only(protocol(p))
 	for _, out := range []struct {
 		name   string
 		format table.Format

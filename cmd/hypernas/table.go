@@ -24,20 +24,22 @@ func newTableCommand() *cobra.Command {
   hypernas table runs/quick --per-trial`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !(reach > 0 && reach < 1) {
-				return usage(fmt.Errorf("--reach %v: it takes a Kendall tau between 0 and 1", reach))
+			if err := checkReach(reach); err != nil {
+				return usage(err)
 			}
 			f, err := table.ParseFormat(format)
 			if err != nil {
 				return usage(err)
 			}
-			c, damage, err := compare(args[0], reach)
+			run, err := compare(args[0], reach)
 			if err != nil {
 				return usage(err)
 			}
-			if f == table.CSV && len(c.Groups) > 1 {
-				if only := lastProtocol(args[0], c); len(only.Groups) < len(c.Groups) && len(only.Groups) > 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "hypernas: %s holds several protocols; the CSV has that of the last run, %s\n", args[0], only.Groups[0].Protocol)
+			c := run.comparison
+			if f == table.CSV && run.plan != nil {
+				last := protocol(run.plan)
+				if only := c.Only(last); len(only.Groups) < len(c.Groups) && len(only.Groups) > 0 {
+					fmt.Fprintf(cmd.ErrOrStderr(), "hypernas: %s holds several protocols; the CSV has that of the last run, %s\n", args[0], last)
 					c = only
 				}
 			}
@@ -49,11 +51,11 @@ func newTableCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, d := range damage {
+			for _, d := range run.damage {
 				fmt.Fprintf(cmd.ErrOrStderr(), "hypernas: %s\n", d)
 			}
-			if len(damage) > 0 {
-				return fmt.Errorf("%d parts of %s can't be read; the table is made from the rest", len(damage), args[0])
+			if len(run.damage) > 0 {
+				return fmt.Errorf("%d parts of %s can't be read; the table is made from the rest", len(run.damage), args[0])
 			}
 			return nil
 		},
@@ -64,21 +66,30 @@ func newTableCommand() *cobra.Command {
 	return cmd
 }
 
+// compared is a run's folder and what its records say.
+type compared struct {
+	comparison *table.Comparison
+	plan       *harness.Plan // of the last run; nil where the manifest is lost
+	damage     []results.Damage
+}
+
 // compare reads the run in dir and computes its comparison.
-func compare(dir string, reach float64) (*table.Comparison, []results.Damage, error) {
+func compare(dir string, reach float64) (*compared, error) {
 	run, err := results.Read(dir)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if len(run.Records) == 0 {
-		return nil, run.Damage, fmt.Errorf("%s holds no records yet", dir)
+		return nil, fmt.Errorf("%s holds no records yet", dir)
 	}
 	o := table.Options{Reach: reach}
+	c := &compared{damage: run.Damage}
 	if m := run.Manifest; m != nil {
-		var p harness.Plan
-		if err := json.Unmarshal(m.Plan, &p); err != nil {
-			return nil, run.Damage, fmt.Errorf("plan in the manifest of %s: %w", dir, err)
+		p := new(harness.Plan)
+		if err := json.Unmarshal(m.Plan, p); err != nil {
+			return nil, fmt.Errorf("plan in the manifest of %s: %w", dir, err)
 		}
+		c.plan = p
 		for _, ref := range p.Spaces {
 			o.Spaces = append(o.Spaces, ref.Alias)
 		}
@@ -99,24 +110,11 @@ func compare(dir string, reach float64) (*table.Comparison, []results.Damage, er
 			return table.Facts{}
 		}
 	}
-	c, err := table.Compare(run.Records, o)
-	return c, run.Damage, err
+	c.comparison, err = table.Compare(run.Records, o)
+	return c, err
 }
 
-// lastProtocol returns the groups of the protocol of the last run in dir, or
-// all where its plan is not known.
-func lastProtocol(dir string, c *table.Comparison) *table.Comparison {
-	m, err := results.ReadManifest(dir)
-	if err != nil {
-		return c
-	}
-	var p harness.Plan
-	if json.Unmarshal(m.Plan, &p) != nil {
-		return c
-	}
-	return c.Only(protocol(&p))
-}
-
+// protocol returns what must be equal for figures to stand in one table.
 func protocol(p *harness.Plan) table.Protocol {
 	return table.Protocol{Preset: p.Preset, Test: p.Test, Pool: p.Pool, Seed: p.Seed}
 }
@@ -130,4 +128,12 @@ func facts(s results.SpaceSummary) table.Facts {
 		return *p
 	}
 	return table.Facts{Rows: s.Rows, LabelQuality: value(s.LabelQuality), Noise: value(s.Noise), Ceiling: value(s.Ceiling)}
+}
+
+// checkReach returns an error unless a Kendall tau of that size can be reached.
+func checkReach(tau float64) error {
+	if tau > 0 && tau < 1 {
+		return nil
+	}
+	return fmt.Errorf("--reach %v: it takes a Kendall tau between 0 and 1", tau)
 }
