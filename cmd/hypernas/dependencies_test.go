@@ -26,7 +26,7 @@ var mayImport = []struct {
 	{"plugins/plugintest", []string{"plugins", "plugins/internal", "plugins/proto"}},
 	{"plugins", nil},
 	{"internal", []string{"internal"}},
-	{"spaces", []string{"plugins", "internal", "spaces/registry"}},
+	{"spaces", []string{"plugins", "internal", "spaces/registry", "spaces/rows"}},
 	{"predictors", []string{"plugins", "internal", "predictors/feature"}},
 	{"results", []string{"results"}},
 	{"harness", []string{"harness", "results", "plugins"}},

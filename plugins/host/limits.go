@@ -48,7 +48,7 @@ func threadVariables() []string {
 // environment returns the environment of a plugin that works in folder
 // scratch: an allow list, and what limits its threads.
 func environment(l Limits, scratch string) []string {
-	inherited := []string{"PATH", "HOME", "LANG", "LC_ALL", "TZ"}
+	inherited := []string{"PATH", "HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "LANG", "LC_ALL", "TZ"}
 	temporary := []string{"TMPDIR"}
 	if runtime.GOOS == "windows" {
 		inherited = append(inherited, "SYSTEMROOT", "USERPROFILE", "PATHEXT")
