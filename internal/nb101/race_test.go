@@ -1,0 +1,5 @@
+//go:build race
+
+package nb101_test
+
+const raceEnabled = true
