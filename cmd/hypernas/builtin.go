@@ -11,7 +11,9 @@ import (
 	"github.com/hypernas/hypernas/predictors/number"
 	"github.com/hypernas/hypernas/predictors/random"
 	"github.com/hypernas/hypernas/predictors/ridge"
+	"github.com/hypernas/hypernas/spaces/autoformer"
 	"github.com/hypernas/hypernas/spaces/bundled"
+	"github.com/hypernas/hypernas/spaces/mnasnet"
 )
 
 // builtin is a plugin that this executable serves itself.
@@ -23,6 +25,10 @@ type builtin[P any] struct {
 func builtinSpaces() []builtin[plugins.Space] {
 	return []builtin[plugins.Space]{
 		{"bundled", func() plugins.Space { return bundled.New() }},
+		{"mnasnet", func() plugins.Space { return mnasnet.New() }},
+		{"autoformer-tiny", func() plugins.Space { return autoformer.New(autoformer.Tiny) }},
+		{"autoformer-small", func() plugins.Space { return autoformer.New(autoformer.Small) }},
+		{"autoformer-base", func() plugins.Space { return autoformer.New(autoformer.Base) }},
 	}
 }
 
