@@ -1,8 +1,7 @@
 package registry
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -49,28 +48,68 @@ func (c Cache) Read(set, file string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, c.missing(s)
+		return nil, c.missing(&s, f)
 	case err != nil:
 		return nil, err
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != f.SHA256 {
-		return nil, fmt.Errorf("%s: its SHA-256 is %x, want %s; remove it and fetch it again with hypernas data get %s", path, sum, f.SHA256, set)
+	if _, err := c.sum(f, bytes.NewReader(data), int64(len(data))); err != nil {
+		return nil, fmt.Errorf("%s: %w; %s replaces it", path, err, command(&s, f))
 	}
 	return data, nil
 }
 
-// missing says which files of a set are not in the cache, and how to fetch
-// them.
-func (c Cache) missing(s Set) error {
-	count, bytes := 0, int64(0)
-	for i := range s.Files {
-		if _, err := os.Stat(c.Path(&s.Files[i])); err != nil && !s.Files[i].Optional {
-			count++
-			bytes += s.Files[i].Bytes
+// Check reads f in the cache and returns nil if it is what it should be. The
+// error wraps fs.ErrNotExist where it is missing, and ErrWrong where it is not
+// the file that it should be.
+func (c Cache) Check(f *File) error {
+	_, err := c.checkFile(f, c.Path(f))
+	return err
+}
+
+// Present reports whether something lies in f's place, of f's size if that is
+// known. It reads nothing; Check does.
+func (c Cache) Present(f *File) bool {
+	info, err := os.Stat(c.Path(f))
+	return err == nil && (!f.exact() || info.Size() == f.Bytes)
+}
+
+// command is the one that fetches f, with what else its set needs.
+func command(s *Set, f *File) string {
+	for _, wanted := range s.Wanted() {
+		if wanted.Name == f.Name {
+			return "hypernas data get " + s.Name
 		}
 	}
-	return fmt.Errorf("%w: %d files of %s (%.1f MB) are not in %s; fetch them with: hypernas data get %s",
-		plugins.ErrDataMissing, count, s.Name, float64(bytes)/1e6, c.Dir, s.Name)
+	return "hypernas data get " + s.Name + "/" + f.Name
+}
+
+// missing says that f is not in the cache, and how to fetch it: by which
+// command, and how much that downloads.
+func (c Cache) missing(s *Set, f *File) error {
+	get := command(s, f)
+	if get != "hypernas data get "+s.Name {
+		return fmt.Errorf("%w: %s/%s is not in %s; fetch it (%s) with: %s", plugins.ErrDataMissing, s.Name, f.Name, c.Dir, Size(f.Bytes), get)
+	}
+	count, size := 0, int64(0)
+	for _, wanted := range s.Wanted() {
+		if !c.Present(wanted) {
+			count++
+			size += wanted.Bytes
+		}
+	}
+	noun := "files"
+	if count == 1 {
+		noun = "file"
+	}
+	return fmt.Errorf("%w: %s/%s is not in %s; fetch it (%d %s, %s) with: %s", plugins.ErrDataMissing, s.Name, f.Name, c.Dir, count, noun, Size(size), get)
+}
+
+// Size writes a number of bytes for people: 7.5 MB is 7,500,000 bytes.
+func Size(n int64) string {
+	if n < 100e3 {
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
 }
 
 // Memory is a Source of given contents, by set and file name joined with a
@@ -99,4 +138,24 @@ func find(set, file string) (Set, *File) {
 		panic("registry: no file " + set + "/" + file)
 	}
 	return s, f
+}
+
+// checkFile is Check for a file that lies elsewhere.
+func (c Cache) checkFile(f *File, path string) (sum string, err error) {
+	r, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	info, err := r.Stat()
+	switch {
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", fmt.Errorf("%w: %s is no regular file", ErrWrong, path)
+	}
+	if sum, err = c.sum(f, r, info.Size()); err != nil {
+		return sum, fmt.Errorf("%s: %w", path, err)
+	}
+	return sum, nil
 }

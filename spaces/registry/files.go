@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"io"
 	"slices"
 	"strings"
 )
@@ -8,6 +9,7 @@ import (
 // Set is the files of one search space, or of one collection of images.
 type Set struct {
 	Name     string
+	Spaces   []string // names of the search spaces that read it, where they are not Name
 	Summary  string
 	Citation string
 	Files    []File
@@ -18,14 +20,27 @@ type File struct {
 	Name string // unique in its set
 	// Path is where the file lies below a cache or a mirror. It follows from
 	// the public address: github.com/OWNER/REPO/COMMIT/PATH, or host and path.
-	Path    string
-	Bytes   int64
-	SHA256  string // hexadecimal
-	License string // what upstream states, or "not stated"
+	Path string
+	// Bytes is the file's size. It is about right where there is neither
+	// SHA256 nor MD5, and exact elsewhere.
+	Bytes int64
+	// SHA256 is hexadecimal, and empty where nobody has published it: then it
+	// is recorded when the file first enters the cache, MD5 or Check having
+	// shown that it is whole, and compared from then on.
+	SHA256  string
+	MD5     string                  // hexadecimal, where SHA256 is empty
+	Check   func(r io.Reader) error // where SHA256 is empty; reads to the end
+	License string                  // what upstream states, or "not stated"
 	Summary string
 	// Optional says that the set works without the file.
 	Optional bool
+	// Explicit says that the file is fetched only when it is asked for by
+	// name; see Wanted.
+	Explicit bool
 }
+
+// exact reports whether Bytes is the size to the byte.
+func (f *File) exact() bool { return f.SHA256 != "" || f.MD5 != "" }
 
 // URL returns the file's public address.
 func (f *File) URL() string {
@@ -62,12 +77,21 @@ func Sets() []Set {
 	return []Set{
 		{
 			Name:     "autoformer",
+			Spaces:   []string{"autoformer-tiny", "autoformer-small", "autoformer-base"},
 			Summary:  "vision transformers of AutoFormer's three supernets",
 			Citation: "Chen et al., AutoFormer, ICCV 2021; Ho et al., Vision Transformer Neural Architecture Search for Out-of-Distribution Generalization, NeurIPS 2024",
 			Files: []File{
 				autoformer("tiny", 391651, "5e07b49782d4f808c81fa565bcff5432293f832b8822224469f69edb380a1e70"),
 				autoformer("small", 358361, "d70fb30822848d71ce88efcff071973dce7f2256bc1a5eb663fcc138ca6ee789"),
 				autoformer("base", 393335, "b7ab49e1411c890f4372a50552c98b7589e75e66b4b42274738a1e07e2cc03ff"),
+			},
+		},
+		{
+			Name:     "cifar10",
+			Summary:  "CIFAR-10's 60,000 images, in the official binary format",
+			Citation: "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+			Files: []File{
+				{Name: "cifar-10-binary.tar.gz", Path: "www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", Bytes: 170052171, MD5: "c32a1d4ab5d03f1284b67883e8d87530", License: notStated, Explicit: true, Summary: "five batches of 10,000 training images and one of test images"},
 			},
 		},
 		{
@@ -106,6 +130,7 @@ func Sets() []Set {
 				{Name: "data-10k.json", Path: nasbenchVis + "b85bd62ed10fdf6bc085dcaec8928ca918aa451f/static/data/data-10k.json", Bytes: 1430567, SHA256: "2c4c46e44c8ed252f7118d7a73304137ea0a6fa26377e6795baf985369ff3c09", License: "ISC", Summary: "10,001 more"},
 				{Name: "data-1k.json", Path: nasbenchVis + "a6f5839685f73057a7bca277b9ee5e36276d0bdf/static/data/data-1k.json", Bytes: 1073227, SHA256: "97508235d7b6e1e4cee998629e87ec661d9a27ca882cc31f1503126340d6f1f2", License: "ISC", Optional: true, Summary: "the first 1,000 with their graphs, to check the enumeration by"},
 				{Name: "zerocost.json", Path: naslib + "0b116007d41832a6c52a7cfbb91c00d9b9aef7a3/naslib/data/zc_nasbench101.json", Bytes: 259564, SHA256: "c34840bc9af68b6ebaa7f052e42c1749a9a737d7243078be2a5548052bc5a0c2", License: "Apache-2.0", Optional: true, Summary: "500 modules with zero-cost proxies"},
+				{Name: "nasbench_only108.tfrecord", Path: "storage.googleapis.com/nasbench/nasbench_only108.tfrecord", Bytes: 499e6, Check: checkTFRecord, License: "Apache-2.0", Optional: true, Explicit: true, Summary: "the official file: all 423,624 modules, three trainings of 108 epochs each"},
 			},
 		},
 		{
@@ -129,13 +154,32 @@ func Sets() []Set {
 	}
 }
 
-// Lookup returns the set called name.
+// Lookup returns the set called name, or the one that the search space called
+// name reads.
 func Lookup(name string) (Set, bool) {
-	sets := Sets()
-	if i := slices.IndexFunc(sets, func(s Set) bool { return s.Name == name }); i >= 0 {
-		return sets[i], true
+	for _, s := range Sets() {
+		if s.Name == name || slices.Contains(s.Spaces, name) {
+			return s, true
+		}
 	}
 	return Set{}, false
+}
+
+// Wanted returns the files that are fetched when the set is asked for by its
+// name: all but the explicit ones, or those where there are no others.
+func (s *Set) Wanted() []*File {
+	var files []*File
+	for i := range s.Files {
+		if !s.Files[i].Explicit {
+			files = append(files, &s.Files[i])
+		}
+	}
+	if files == nil {
+		for i := range s.Files {
+			files = append(files, &s.Files[i])
+		}
+	}
+	return files
 }
 
 // File returns the file called name, or nil.
