@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hypernas/hypernas/harness/split"
 	"github.com/hypernas/hypernas/results"
 )
 
@@ -69,9 +70,13 @@ func Run(ctx context.Context, p *Plan, spaces []Space, predictors []Predictor, o
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	preset, err := split.Lookup(p.Preset)
+	if err != nil {
+		return Outcome{}, err
+	}
 	var tables []*table
 	for i := range spaces {
-		t, err := load(ctx, &spaces[i])
+		t, err := load(ctx, &spaces[i], &preset)
 		if err != nil {
 			return Outcome{}, err
 		}
@@ -125,7 +130,7 @@ func (t *trial) identity() *Trial {
 	return &Trial{
 		Form: 1, Space: info.Digest, Label: info.Label, Target: info.Target,
 		Predictor: t.predictor.Identity, Options: t.predictor.Ref.Options,
-		Preset: p.Preset, Test: p.Test, Pool: p.Pool,
+		Preset: p.Preset, Test: p.Test, Pool: p.Pool, Splits: p.SplitSHA256,
 		Split: t.group.number, Budget: t.group.budget, Seed: p.Seed, Repeat: t.repeat,
 	}
 }
@@ -145,7 +150,7 @@ func manifest(p *Plan, tables []*table, predictors []Predictor, o *Options) *res
 	for i := range predictors {
 		d := &predictors[i].Description
 		m.Predictors = append(m.Predictors, results.PredictorSummary{
-			PredictorRef: predictors[i].ref(), Version: d.Version, Summary: d.Summary, Source: d.Source, Notes: d.Notes, UsesPool: d.UsesPool,
+			PredictorRef: predictors[i].ref(), Version: d.Version, Summary: d.Summary, Source: d.Source, Notes: d.Notes,
 		})
 	}
 	return m

@@ -84,6 +84,7 @@ type Trial struct {
 	Preset    string            `json:"preset"`
 	Test      int               `json:"test"`
 	Pool      string            `json:"pool"`
+	Splits    string            `json:"splits,omitempty"` // SHA-256 of a file's, where the preset didn't draw them
 	Split     int               `json:"split"`
 	Budget    int               `json:"budget"`
 	Seed      uint64            `json:"seed"`
@@ -172,7 +173,7 @@ func (t *trial) record(s *samples, o *Options) *results.Record {
 	return &results.Record{
 		Schema: results.SchemaVersion, Key: t.key,
 		Space: g.table.ref(), Predictor: t.predictor.ref(),
-		Preset: p.Preset, Test: p.Test, Pool: p.Pool, Budget: g.budget, Split: g.number, Repeat: t.repeat, Seed: p.Seed,
+		Preset: p.Preset, SplitSHA256: p.SplitSHA256, Test: p.Test, Pool: p.Pool, Budget: g.budget, Split: g.number, Repeat: t.repeat, Seed: p.Seed,
 		TrainRows: len(s.labels), TestRows: len(s.target), Overlap: s.overlap,
 		Warnings:    slices.Clone(s.warnings),
 		Environment: o.Environment,
@@ -182,7 +183,7 @@ func (t *trial) record(s *samples, o *Options) *results.Record {
 func (p *Predictor) ref() results.PredictorRef {
 	return results.PredictorRef{
 		Alias: p.Ref.Alias, Name: p.Ref.Name, Options: p.Ref.Options,
-		Identity: p.Identity, PredictsLabels: p.Description.PredictsLabels,
+		Identity: p.Identity, PredictsLabels: p.Description.PredictsLabels, UsesPool: p.Description.UsesPool,
 	}
 }
 

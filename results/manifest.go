@@ -51,11 +51,10 @@ type SpaceSummary struct {
 // PredictorSummary describes a predictor as a run found it.
 type PredictorSummary struct {
 	PredictorRef
-	Version  int      `json:"version"`
-	Summary  string   `json:"summary"`
-	Source   string   `json:"source,omitempty"`
-	Notes    []string `json:"notes,omitempty"`
-	UsesPool bool     `json:"uses_pool,omitempty"`
+	Version int      `json:"version"`
+	Summary string   `json:"summary"`
+	Source  string   `json:"source,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
 }
 
 // ReadManifest reads the manifest of the run in dir.

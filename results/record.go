@@ -20,6 +20,9 @@ type Record struct {
 	Split     int          `json:"split"`          // number of the split, from 0
 	Repeat    int          `json:"repeat"`         // number of the predictor's seed on that split, from 0
 	Seed      uint64       `json:"seed"`           // the plan's
+	// SplitSHA256 is of the file that the splits are from; it is empty where
+	// the preset drew them.
+	SplitSHA256 string `json:"split_sha256,omitempty"`
 
 	TrainRows int `json:"train_rows"`
 	TestRows  int `json:"test_rows"`
@@ -59,6 +62,8 @@ type PredictorRef struct {
 	Identity string `json:"identity"`
 	// PredictsLabels says that RMSE and MAE mean something.
 	PredictsLabels bool `json:"predicts_labels,omitempty"`
+	// UsesPool says that the predictor asks for unlabelled architectures.
+	UsesPool bool `json:"uses_pool,omitempty"`
 }
 
 // Failure says why a trial has no metrics.

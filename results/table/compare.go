@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/hypernas/hypernas/results"
+	"github.com/hypernas/hypernas/results/published"
 	"github.com/hypernas/hypernas/results/stat"
 )
 
@@ -58,7 +59,10 @@ type Options struct {
 	// the last record.
 	Current []results.PredictorRef
 	Facts   func(results.SpaceRef) Facts // nil where nothing is known
-	Reach   float64                      // level for Row.Reach; 0 means DefaultReach
+	// Published returns the published figures that stand beside a cell's; nil
+	// where none are wanted.
+	Published func(space results.SpaceRef, predictor results.PredictorRef, labels int) []published.Figure
+	Reach     float64 // level for Row.Reach; 0 means DefaultReach
 }
 
 // Comparison is every figure of some records.
@@ -100,14 +104,18 @@ type Group struct {
 	Budgets  []int // ascending
 	Rows     []Row
 	Notes    []string // what a reader must know of the figures
+	Test     string   // the test behind Standing.Tied
 }
 
 // Row is one predictor.
 type Row struct {
 	Name      string // the predictor's alias, and more where that names several
 	Predictor results.PredictorRef
-	Cells     []Cell // one for each of Group.Budgets
-	Reach     stat.Samples
+	// Transductive says that the predictor was shown unlabelled architectures,
+	// those of the test set among them; Name says so too.
+	Transductive bool
+	Cells        []Cell // one for each of Group.Budgets
+	Reach        stat.Samples
 	// Trials holds one record a trial, by budget, split and repeat.
 	Trials []*results.Record
 }
@@ -119,6 +127,26 @@ type Cell struct {
 	// Metrics by name, costs among them. A metric that the predictor isn't
 	// scored by is absent.
 	Metrics map[string]stat.Summary
+	// Standings by metric, costs not among them: absent where there is no
+	// mean, or nothing to compare it with.
+	Standings map[string]Standing
+	Published []Published
+}
+
+// Standing is a cell's place among those of its group with its budget.
+type Standing struct {
+	Best, Second bool // the highest mean, and the highest below that
+	// Tied says that the test does not tell the cell from the best one; see
+	// Group.Test.
+	Tied bool
+}
+
+// Published is a published figure beside a cell.
+type Published struct {
+	published.Figure
+	// Differs says that it was made under another protocol, or that its
+	// protocol isn't known.
+	Differs bool
 }
 
 // Only returns the comparison of the groups under protocol p, which may be
@@ -311,11 +339,43 @@ func newGroup(name string, protocol Protocol, trials []*results.Record, o Option
 	for _, identity := range order {
 		row := rows[identity]
 		row.Name = shown[identity]
+		row.Transductive = row.Predictor.UsesPool && protocol.Pool != "nontest"
+		if row.Transductive {
+			row.Name += " (transductive)"
+		}
 		row.fill(g.Budgets, metrics[row.Predictor.PredictsLabels], level)
 		g.Rows = append(g.Rows, *row)
 	}
+	g.stand(kendallTau)
+	g.stand(top5)
+	if o.Published != nil {
+		g.publish(o.Published)
+	}
 	g.Notes = notes(&g)
 	return g
+}
+
+// publish puts published figures beside the group's cells.
+func (g *Group) publish(figures func(results.SpaceRef, results.PredictorRef, int) []published.Figure) {
+	whole := published.Rows(g.Space.Name)
+	for i := range g.Rows {
+		for b := range g.Rows[i].Cells {
+			cell := &g.Rows[i].Cells[b]
+			for _, f := range figures(g.Space, g.Rows[i].Predictor, cell.Budget) {
+				cell.Published = append(cell.Published, Published{f, f.Preset != g.Protocol.Preset || g.Protocol.Test > 0 || whole > 0 && g.Facts.Rows != whole})
+			}
+			// What compares comes first.
+			slices.SortStableFunc(cell.Published, func(a, b Published) int {
+				switch {
+				case a.Differs == b.Differs:
+					return 0
+				case b.Differs:
+					return -1
+				}
+				return 1
+			})
+		}
+	}
 }
 
 // fill computes the row's cells from its trials, which it sorts.
@@ -325,7 +385,7 @@ func (row *Row) fill(budgets []int, metrics map[string]bool, level float64) {
 	})
 	var curve []stat.Budget
 	for _, budget := range budgets {
-		cell := Cell{Budget: budget, Metrics: make(map[string]stat.Summary)}
+		cell := Cell{Budget: budget, Metrics: make(map[string]stat.Summary), Standings: make(map[string]Standing)}
 		trials := row.trials(budget)
 		cell.Trials = len(trials)
 		for _, r := range trials {
@@ -451,10 +511,46 @@ func notes(g *Group) []string {
 	if overlap > 0 {
 		add("Up to %d test rows of a trial share an identity with a training row.", overlap)
 	}
+	if slices.ContainsFunc(g.Rows, func(r Row) bool { return r.Transductive }) {
+		add("Transductive: the predictor was shown all architectures without labels, those of the test set among them.")
+	}
+	list = append(list, publishedNotes(g)...)
 	if len(platforms) > 1 {
 		add("Trials ran on different platforms: %s.", strings.Join(slices.Sorted(maps.Keys(platforms)), ", "))
 	}
 	return list
+}
+
+// publishedNotes says where published figures come from and what they don't
+// compare with.
+func publishedNotes(g *Group) []string {
+	var list []string
+	protocols, sources := make(map[string]bool), make(map[string]bool)
+	for _, row := range g.Rows {
+		for _, cell := range row.Cells {
+			for i, p := range cell.Published {
+				sources[p.Source] = true
+				if p.Differs {
+					protocols[cmp.Or(p.Preset, "not stated")] = true
+				}
+				if i > 0 {
+					list = append(list, fmt.Sprintf("%s, %s: also published as %s (%s).", row.Name, count(cell.Budget, "label"), fixed(p.Tau, 3), p.Name))
+				}
+			}
+		}
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	if len(protocols) > 0 {
+		s := fmt.Sprintf("%s: published under another protocol (%s): not comparable.", differs, strings.Join(slices.Sorted(maps.Keys(protocols)), ", "))
+		if whole := published.Rows(g.Space.Name); whole > 0 && whole != g.Facts.Rows {
+			s = fmt.Sprintf("%s: published on all %s architectures of the space, or under another protocol (%s): not comparable.",
+				differs, thousands(whole), strings.Join(slices.Sorted(maps.Keys(protocols)), ", "))
+		}
+		list = append(list, s)
+	}
+	return append(list, "Published figures: "+strings.Join(slices.Sorted(maps.Keys(sources)), "; ")+".")
 }
 
 // warnings returns what a record warns of.

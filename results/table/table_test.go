@@ -442,7 +442,7 @@ func TestParseFormat(t *testing.T) {
 			t.Errorf("got %q, %v, want %q", got, err, f)
 		}
 	}
-	if _, err := table.ParseFormat("latex"); err == nil || !strings.Contains(err.Error(), "text, markdown and csv") {
+	if _, err := table.ParseFormat("docx"); err == nil || !strings.Contains(err.Error(), "html, latex and latex-siunitx") {
 		t.Errorf("got %v, want an error with the choices", err)
 	}
 }

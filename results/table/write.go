@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
@@ -27,17 +28,29 @@ const (
 	Text     Format = "text"
 	Markdown Format = "markdown"
 	CSV      Format = "csv"
+	JSON     Format = "json"
+	HTML     Format = "html"
+	// LaTeX needs the package booktabs in the document.
+	LaTeX Format = "latex"
+	// LaTeXSIunitx writes figures by \num of siunitx, whose settings in the
+	// document then style them.
+	LaTeXSIunitx Format = "latex-siunitx"
 )
 
 // Formats returns all formats.
-func Formats() []Format { return []Format{Text, Markdown, CSV} }
+func Formats() []Format { return []Format{Text, Markdown, CSV, JSON, HTML, LaTeX, LaTeXSIunitx} }
 
 // ParseFormat returns the format called name; the error lists the choices.
 func ParseFormat(name string) (Format, error) {
 	if f := Format(name); slices.Contains(Formats(), f) {
 		return f, nil
 	}
-	return "", fmt.Errorf("unknown format %q; there are %s, %s and %s", name, Text, Markdown, CSV)
+	var names []string
+	for _, f := range Formats() {
+		names = append(names, string(f))
+	}
+	last := len(names) - 1
+	return "", fmt.Errorf("unknown format %q; there are %s and %s", name, strings.Join(names[:last], ", "), names[last])
 }
 
 // ErrMixed is returned where a table would hold figures of different
@@ -49,13 +62,24 @@ var ErrMixed = errors.New("records are of different protocols")
 // Text and Markdown show one group after the other: Kendall tau for each
 // budget with the number of labels that reach the comparison's level, then
 // top-5 % accuracy for each budget with the seconds of a fit at the largest.
+// HTML and LaTeX hold the same. A text table that is wider than a terminal is
+// split by budgets.
+//
 // CSV holds every metric and cost of every cell without rounding, in the
 // columns space, predictor, budget, metric, mean, low, high, trials, failed;
 // fields without a value are empty. It has no column for the protocol and
-// returns an error wrapping ErrMixed where groups differ in it.
+// returns an error wrapping ErrMixed where groups differ in it. JSON holds
+// everything that the comparison does.
 func Write(w io.Writer, c *Comparison, f Format) error {
-	if f == CSV {
+	switch f {
+	case CSV:
 		return writeCSV(w, c)
+	case JSON:
+		return writeJSON(w, c)
+	case HTML:
+		return writeHTML(w, c)
+	case LaTeX, LaTeXSIunitx:
+		return writeLaTeX(w, c, f == LaTeXSIunitx)
 	}
 	p := &page{w: w, markdown: f == Markdown}
 	for i := range c.Groups {
@@ -68,11 +92,17 @@ func Write(w io.Writer, c *Comparison, f Format) error {
 }
 
 // WriteTrials writes one row a trial: whether it succeeded, its tau and
-// seconds, or why it failed. CSV does not round, and has columns for the
-// protocol.
+// seconds, or why it failed. CSV and JSON do not round, and hold the protocol.
 func WriteTrials(w io.Writer, c *Comparison, f Format) error {
-	if f == CSV {
+	switch f {
+	case CSV:
 		return writeTrialsCSV(w, c)
+	case JSON:
+		return writeTrialsJSON(w, c)
+	case HTML:
+		return writeTrialsHTML(w, c)
+	case LaTeX, LaTeXSIunitx:
+		return writeTrialsLaTeX(w, c, f == LaTeXSIunitx)
 	}
 	p := &page{w: w, markdown: f == Markdown}
 	for i := range c.Groups {
@@ -81,32 +111,7 @@ func WriteTrials(w io.Writer, c *Comparison, f Format) error {
 			p.line("")
 		}
 		p.title(g)
-		t := grid{
-			header: []string{"predictor", "labels", "split", "repeat", "status", "tau", "fit s", "predict s", "reason"},
-			words:  map[int]bool{0: true, 4: true, 8: true},
-		}
-		for _, row := range g.Rows {
-			for _, r := range row.Trials {
-				status, tau, reason := "ok", "undefined", ""
-				if v := figure(r, kendallTau); !math.IsNaN(v) {
-					tau = fixed(v, 3)
-				}
-				if r.Failure != nil {
-					status, tau, reason = "failed", "-", r.Failure.Stage+": "+r.Failure.Reason
-				}
-				t.rows = append(t.rows, []field{
-					{text: row.Name},
-					{text: strconv.Itoa(r.Budget)},
-					{text: strconv.Itoa(r.Split)},
-					{text: strconv.Itoa(r.Repeat)},
-					{text: status},
-					{text: tau},
-					{text: fixed(r.Cost.FitSeconds, seconds(r.Cost.FitSeconds))},
-					{text: fixed(r.Cost.PredictSeconds, seconds(r.Cost.PredictSeconds))},
-					{text: reason},
-				})
-			}
-		}
+		t := g.trialGrid()
 		p.grid(&t)
 	}
 	return p.err
@@ -144,55 +149,31 @@ func (p *page) title(g *Group) {
 	} else {
 		p.line(p.clean(g.Name))
 	}
-	protocol := g.Protocol.String() + "; " + count(g.Splits, "split")
-	if g.Repeats > 1 {
-		protocol += " x " + count(g.Repeats, "repeat")
-	}
-	scored := "label and target " + g.Space.Target
-	if g.Space.Label != g.Space.Target {
-		scored = "label " + g.Space.Label + ", target " + g.Space.Target
-	}
-	scored += "; " + thousands(g.TestRows[0])
-	if g.TestRows[1] != g.TestRows[0] {
-		scored += " to " + thousands(g.TestRows[1])
-	}
-	scored += " test rows"
-	if g.Facts.Rows > 0 {
-		scored += " of " + thousands(g.Facts.Rows)
-	}
-	for _, fact := range []struct {
-		name  string
-		value float64
-	}{{"label quality", g.Facts.LabelQuality}, {"noise", g.Facts.Noise}, {"ceiling", g.Facts.Ceiling}} {
-		if fact.value != 0 && !math.IsNaN(fact.value) {
-			scored += "; " + fact.name + " " + fixed(fact.value, 3)
-		}
-	}
-	p.paragraph(protocol)
-	p.paragraph(scored)
+	p.paragraph(g.protocol())
+	p.paragraph(g.scored())
 	if !p.markdown {
 		p.line("")
 	}
 }
 
-// group writes one group's two tables and its notes.
+// group writes one group's tables and its notes.
 func (p *page) group(g *Group, level float64) {
 	p.title(g)
-	p.paragraph("Kendall tau (tau-b), mean ± half of the 95 % interval over splits")
-	p.metric(g, kendallTau, "labels to "+fixed(level, 2), func(row *Row) string { return reach(&row.Reach) })
-	p.line("")
-	last := len(g.Budgets) - 1
-	p.paragraph("Top-5 % accuracy (P@top 5 %), mean ± half of the 95 % interval over splits")
-	p.metric(g, top5, "fit s, "+count(g.Budgets[last], "label"), func(row *Row) string {
-		return interval(&row.Cells[last], fitSeconds, seconds)
-	})
-	p.line("")
-	mark := "*"
-	if p.markdown {
-		mark = "Bold"
+	tables := g.grids(level)
+	for i := range tables {
+		p.paragraph(tables[i].caption)
+		p.grid(&tables[i])
+		p.line("")
 	}
-	p.note(mark + ": best mean of its column.")
-	p.note(fmt.Sprintf("Labels to %s: where the mean tau over splits first reaches it, interpolated on log n, with a 95 %% bootstrap interval.", fixed(level, 2)))
+	best, tie := "*", "~"
+	if p.markdown {
+		best, tie = "Bold", "Italic"
+	}
+	p.note(best + ": best mean of its column.")
+	if tied(tables) {
+		p.note(tie + ": not separable from the best: " + g.Test + ".")
+	}
+	p.note(reachNote(level))
 	for _, note := range g.Notes {
 		p.note(note)
 	}
@@ -208,50 +189,43 @@ func (p *page) note(s string) {
 	p.line(s)
 }
 
-// metric writes a table of one metric, a column a budget, and one more column.
-func (p *page) metric(g *Group, name, header string, last func(*Row) string) {
-	t := grid{header: []string{"predictor"}, words: map[int]bool{0: true}}
-	best := make([]float64, len(g.Budgets))
-	for b, budget := range g.Budgets {
-		t.header = append(t.header, count(budget, "label"))
-		best[b] = math.Inf(-1)
-		for _, row := range g.Rows {
-			if s, ok := row.Cells[b].Metrics[name]; ok && s.Known() {
-				best[b] = max(best[b], s.Mean)
-			}
-		}
-	}
-	t.header = append(t.header, header)
-	for i := range g.Rows {
-		row := &g.Rows[i]
-		line := []field{{text: row.Name}}
-		for b := range row.Cells {
-			s, ok := row.Cells[b].Metrics[name]
-			line = append(line, field{
-				text: interval(&row.Cells[b], name, ratio),
-				best: ok && s.Known() && s.Mean == best[b] && len(g.Rows) > 1,
-			})
-		}
-		t.rows = append(t.rows, append(line, field{text: last(row)}))
-	}
-	p.grid(&t)
-}
+// pageWidth is how wide text may be where splitting a table can help: 100
+// columns are what terminals and mail show.
+const pageWidth = 100
 
-// grid is a table of texts.
-type grid struct {
-	header []string
-	rows   [][]field
-	words  map[int]bool // the columns that hold words rather than numbers
-}
-
-// field is the text of one cell of a grid.
-type field struct {
-	text string
-	best bool
-}
-
-// grid writes a grid. Columns of words stand to the left, others to the right.
+// grid writes a grid, in parts where text would be too wide.
 func (p *page) grid(t *grid) {
+	most := t.budgets[1] - t.budgets[0]
+	for parts := t.split(max(most, 1)); ; parts = t.split(most) {
+		wide := !p.markdown && slices.ContainsFunc(parts, func(part grid) bool { return part.width() > pageWidth })
+		if most--; wide && most > 0 {
+			continue
+		}
+		for i := range parts {
+			if i > 0 {
+				p.line("")
+			}
+			p.part(&parts[i])
+		}
+		return
+	}
+}
+
+// width returns the columns of a terminal that t takes as text.
+func (t *grid) width() int {
+	width := 0
+	for c, name := range t.header {
+		widest := utf8.RuneCountInString(name) + 1
+		for _, row := range t.rows {
+			widest = max(widest, utf8.RuneCountInString(row[c].text)+1)
+		}
+		width += widest + 2
+	}
+	return width
+}
+
+// part writes a grid. Columns of words stand to the left, others to the right.
+func (p *page) part(t *grid) {
 	if p.err != nil {
 		return
 	}
@@ -266,7 +240,7 @@ func (p *page) grid(t *grid) {
 	marked := make([]bool, len(t.header))
 	for _, line := range t.rows {
 		for i, f := range line {
-			marked[i] = marked[i] || f.best
+			marked[i] = marked[i] || f.Best || f.Tied
 		}
 	}
 	lines := make([][]string, len(t.rows))
@@ -281,10 +255,14 @@ func (p *page) grid(t *grid) {
 		for i, f := range line {
 			text := p.clean(f.text)
 			switch {
-			case p.markdown && f.best:
+			case p.markdown && f.Best:
 				text = "**" + text + "**"
-			case !p.markdown && f.best:
+			case p.markdown && f.Tied:
+				text = "*" + text + "*"
+			case !p.markdown && f.Best:
 				text += "*"
+			case !p.markdown && f.Tied:
+				text += "~"
 			case !p.markdown && marked[i]:
 				text += " "
 			}

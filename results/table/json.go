@@ -1,0 +1,209 @@
+package table
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/hypernas/hypernas/results/stat"
+)
+
+// The JSON form. Numbers are not rounded; one that isn't known is null.
+type (
+	jsonComparison struct {
+		Reach      float64     `json:"reach"` // the level of labels_to_reach
+		Confidence float64     `json:"confidence"`
+		Groups     []jsonGroup `json:"groups"`
+	}
+	jsonGroup struct {
+		Space        string       `json:"space"`
+		Digest       string       `json:"digest"`
+		Label        string       `json:"label"`
+		Target       string       `json:"target"`
+		Protocol     jsonProtocol `json:"protocol"`
+		Rows         int          `json:"architectures,omitempty"`
+		LabelQuality *float64     `json:"label_quality"`
+		Noise        *float64     `json:"noise"`
+		Ceiling      *float64     `json:"ceiling"`
+		Splits       int          `json:"splits"`
+		Repeats      int          `json:"repeats"`
+		TestRows     [2]int       `json:"test_rows"` // fewest and most
+		Budgets      []int        `json:"budgets"`
+		Test         string       `json:"test,omitempty"` // behind "tied"
+		Predictors   []jsonRow    `json:"predictors"`
+		Notes        []string     `json:"notes"`
+	}
+	jsonProtocol struct {
+		Preset string `json:"preset"`
+		Test   int    `json:"test"`
+		Pool   string `json:"pool"`
+		Seed   uint64 `json:"seed"`
+	}
+	jsonRow struct {
+		Name         string            `json:"name"`
+		Alias        string            `json:"alias"`
+		Identity     string            `json:"identity"`
+		Options      map[string]string `json:"options,omitempty"`
+		Transductive bool              `json:"transductive"`
+		Reach        jsonReach         `json:"labels_to_reach"`
+		Cells        []jsonCell        `json:"cells"`
+	}
+	// jsonReach has a bound where a level is reached below the first budget,
+	// or not by the last.
+	jsonReach struct {
+		Labels  *float64 `json:"labels"`
+		AtMost  int      `json:"at_most,omitempty"`
+		Above   int      `json:"above,omitempty"`
+		Low     *float64 `json:"low"`  // null also where it lies below the first budget
+		High    *float64 `json:"high"` // null also where it lies above the last
+		Splits  int      `json:"splits"`
+		Budgets [2]int   `json:"budgets"` // the least and the most
+	}
+	jsonCell struct {
+		Budget    int                   `json:"budget"`
+		Trials    int                   `json:"trials"`
+		Failed    int                   `json:"failed"`
+		Metrics   map[string]jsonMetric `json:"metrics"`
+		Published []jsonPublished       `json:"published,omitempty"`
+	}
+	jsonMetric struct {
+		Mean      *float64 `json:"mean"`
+		Low       *float64 `json:"low"`
+		High      *float64 `json:"high"`
+		Splits    int      `json:"splits"`
+		Undefined int      `json:"undefined,omitempty"`
+		Best      bool     `json:"best,omitempty"`
+		Second    bool     `json:"second,omitempty"`
+		Tied      bool     `json:"tied,omitempty"`
+	}
+	jsonPublished struct {
+		Name    string   `json:"name"`
+		Tau     float64  `json:"kendall_tau"`
+		SD      *float64 `json:"sd"`
+		Runs    int      `json:"runs,omitempty"`
+		Preset  string   `json:"preset,omitempty"`
+		Test    string   `json:"test,omitempty"`
+		Differs bool     `json:"differs"`
+		Source  string   `json:"source"`
+	}
+	jsonTrial struct {
+		Space    string              `json:"space"`
+		Protocol jsonProtocol        `json:"protocol"`
+		Name     string              `json:"predictor"`
+		Key      string              `json:"key"`
+		Budget   int                 `json:"budget"`
+		Split    int                 `json:"split"`
+		Repeat   int                 `json:"repeat"`
+		Metrics  map[string]float64  `json:"metrics"`
+		Costs    map[string]*float64 `json:"costs"`
+		Stage    string              `json:"failed_stage,omitempty"`
+		Reason   string              `json:"reason,omitempty"`
+	}
+)
+
+func writeJSON(w io.Writer, c *Comparison) error {
+	all := jsonComparison{Reach: c.Reach, Confidence: stat.Confidence, Groups: []jsonGroup{}}
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		group := jsonGroup{
+			Space: g.Name, Digest: g.Space.Digest, Label: g.Space.Label, Target: g.Space.Target, Protocol: jsonProtocol(g.Protocol),
+			Rows: g.Facts.Rows, LabelQuality: fact(g.Facts.LabelQuality), Noise: fact(g.Facts.Noise), Ceiling: fact(g.Facts.Ceiling),
+			Splits: g.Splits, Repeats: g.Repeats, TestRows: g.TestRows, Budgets: g.Budgets, Test: g.Test,
+			Notes: append([]string{}, g.Notes...),
+		}
+		for r := range g.Rows {
+			group.Predictors = append(group.Predictors, jsonOf(&g.Rows[r]))
+		}
+		all.Groups = append(all.Groups, group)
+	}
+	return encode(w, all)
+}
+
+func jsonOf(row *Row) jsonRow {
+	j := jsonRow{
+		Name: row.Name, Alias: row.Predictor.Alias, Identity: row.Predictor.Identity, Options: row.Predictor.Options,
+		Transductive: row.Transductive,
+		Reach: jsonReach{
+			Labels: known(row.Reach.Labels), Low: known(row.Reach.Low), High: known(row.Reach.High),
+			Splits: row.Reach.Splits, Budgets: [2]int{row.Reach.Least, row.Reach.Most},
+		},
+	}
+	switch {
+	case math.IsInf(row.Reach.Labels, -1):
+		j.Reach.AtMost = row.Reach.Least
+	case math.IsInf(row.Reach.Labels, 1):
+		j.Reach.Above = row.Reach.Most
+	}
+	for i := range row.Cells {
+		c := &row.Cells[i]
+		cell := jsonCell{Budget: c.Budget, Trials: c.Trials, Failed: c.Failed, Metrics: make(map[string]jsonMetric)}
+		for name, s := range c.Metrics {
+			standing := c.Standings[name]
+			cell.Metrics[name] = jsonMetric{
+				Mean: known(s.Mean), Low: known(s.Low), High: known(s.High), Splits: s.N, Undefined: s.Undefined,
+				Best: standing.Best, Second: standing.Second, Tied: standing.Tied,
+			}
+		}
+		for _, p := range c.Published {
+			cell.Published = append(cell.Published, jsonPublished{
+				Name: p.Name, Tau: p.Tau, SD: known(p.SD), Runs: p.Runs, Preset: p.Preset, Test: p.Test, Differs: p.Differs, Source: p.Source,
+			})
+		}
+		j.Cells = append(j.Cells, cell)
+	}
+	return j
+}
+
+func writeTrialsJSON(w io.Writer, c *Comparison) error {
+	trials := []jsonTrial{}
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		for _, row := range g.Rows {
+			for _, r := range row.Trials {
+				t := jsonTrial{
+					Space: g.Name, Protocol: jsonProtocol(g.Protocol), Name: row.Name, Key: r.Key,
+					Budget: r.Budget, Split: r.Split, Repeat: r.Repeat,
+					Metrics: maps.Clone(r.Metrics), Costs: make(map[string]*float64),
+				}
+				for _, name := range costs() {
+					t.Costs[name] = known(figure(r, name))
+				}
+				if r.Failure != nil {
+					t.Stage, t.Reason = r.Failure.Stage, r.Failure.Reason
+				}
+				trials = append(trials, t)
+			}
+		}
+	}
+	return encode(w, slices.Clip(trials))
+}
+
+// encode writes v, which holds no NaN, for people and programs.
+func encode(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}
+
+// known returns v, or nil where it isn't a finite number.
+func known(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
+// fact returns a number of Facts, which is 0 where it isn't known.
+func fact(v float64) *float64 {
+	if v == 0 {
+		return nil
+	}
+	return known(v)
+}
