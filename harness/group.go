@@ -2,6 +2,7 @@ package harness
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/hypernas/hypernas/harness/split"
@@ -50,7 +51,7 @@ func (g *group) samples() (*samples, error) {
 	g.made = &samples{
 		train: t.batch.Select(train), labels: choose(t.label, train),
 		test: t.batch.Select(test), target: choose(t.target, test), testRows: choose(t.rows, test),
-		overlap: drawn.Overlap(g.budget), warnings: drawn.Warnings(),
+		overlap: drawn.Overlap(g.budget), warnings: slices.Concat(t.warnings, drawn.Warnings()),
 		poolBatch: sync.OnceValue(func() plugins.Batch {
 			return t.batch.Select(drawn.Pool(g.plan.Pool == PoolNonTest))
 		}),
@@ -58,9 +59,18 @@ func (g *group) samples() (*samples, error) {
 	return g.made, nil
 }
 
-// draw draws the split with the given number.
-func (t *table) draw(p *Plan, number int) (*split.Split, error) {
-	drawn, err := split.Draw(split.Request{Preset: p.Preset, Seed: p.Seed, Number: number, Test: p.Test}, t.identities)
+// draw draws the split with the given number, or takes it from the plan's
+// file.
+func (t *table) draw(p *Plan, number int) (drawn *split.Split, err error) {
+	if p.splits != nil {
+		if drawn, err = p.splits.Split(number, t.space.Info.Digest, t.rows, t.identities); err != nil {
+			return nil, fmt.Errorf("space %s: %s: %w", t.space.Ref.Alias, p.SplitFile, err)
+		}
+		return drawn, nil
+	}
+	drawn, err = split.Draw(split.Request{
+		Preset: p.Preset, Seed: p.Seed, Number: number, Test: p.Test, Structures: t.structures,
+	}, t.identities)
 	if err != nil {
 		return nil, fmt.Errorf("space %s: %w", t.space.Ref.Alias, err)
 	}
@@ -69,13 +79,19 @@ func (t *table) draw(p *Plan, number int) (*split.Split, error) {
 
 // check returns an error unless the plan's budgets fit the space.
 func (t *table) check(p *Plan) error {
-	drawn, err := t.draw(p, 0) // the others are of the same size
-	if err != nil {
-		return err
+	splits := 1 // those of a preset are of one size
+	if p.splits != nil {
+		splits = p.Splits
 	}
-	for _, budget := range p.Budgets {
-		if err := drawn.Check(budget); err != nil {
-			return fmt.Errorf("space %s: %w", t.space.Ref.Alias, err)
+	for number := range splits {
+		drawn, err := t.draw(p, number)
+		if err != nil {
+			return err
+		}
+		for _, budget := range p.Budgets {
+			if err := drawn.Check(budget); err != nil {
+				return fmt.Errorf("space %s: %w", t.space.Ref.Alias, err)
+			}
 		}
 	}
 	return nil

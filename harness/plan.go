@@ -29,13 +29,19 @@ type Plan struct {
 	Spaces     []Ref  `json:"spaces"`
 	Predictors []Ref  `json:"predictors"`
 	Budgets    []int  `json:"budgets"` // labels handed to Fit
-	Splits     int    `json:"splits"`  // how many
+	Splits     int    `json:"splits"`  // how many; 0 means as many as the preset has
 	Seed       uint64 `json:"seed"`
-	Seeds      int    `json:"seeds"` // predictor seeds on each split
+	Seeds      int    `json:"seeds"` // predictor seeds on each split; 0 means as many as the preset has
 	Preset     string `json:"preset"`
-	Test       int    `json:"test"` // test rows; 0 means all that the preset leaves
+	Test       int    `json:"test"` // test rows; 0 means as many as the preset has
 	Pool       string `json:"pool"` // PoolAll or PoolNonTest
 	Limits     Limits `json:"-"`    // every record says which limits held
+	// SplitFile names a file of splits that stand for those that the preset
+	// would draw; UseSplits takes what it holds. Empty: the preset draws.
+	SplitFile   string `json:"-"`
+	SplitSHA256 string `json:"split_sha256,omitempty"` // of those splits; see split.File.Sum
+
+	splits *split.File // of SplitFile
 }
 
 // Limits bounds what one trial may take; 0 means no limit.
@@ -46,19 +52,19 @@ type Limits struct {
 	Memory  Bytes         // resident set of the process tree; the launcher's work
 }
 
-// DefaultPlan returns what holds where a plan says nothing: 10 splits x 1
-// seed of the preset clean, the pool of all architectures, and limits that a
-// predictor on a laptop stays within.
+// DefaultPlan returns what holds where a plan says nothing: the preset clean,
+// as many splits and seeds as the preset has (10 x 1), the pool of all
+// architectures, and limits that a predictor on a laptop stays within.
 func DefaultPlan() Plan {
 	return Plan{
-		Splits: 10, Seeds: 1, Preset: split.Default, Pool: PoolAll,
+		Preset: split.Default, Pool: PoolAll,
 		Limits: Limits{Start: 10 * time.Second, Fit: 30 * time.Minute, Predict: 10 * time.Minute, Memory: 4 << 30},
 	}
 }
 
 // Validate returns an error, wrapping ErrPlan, that names the first mistake
 // that can be seen without opening a space. It gives spaces and predictors
-// without an alias theirs.
+// without an alias theirs, and a plan without splits or seeds the preset's.
 func (p *Plan) Validate() error {
 	if err := p.validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrPlan, err)
@@ -86,6 +92,14 @@ func (p *Plan) validate() error {
 			seen[r.Alias] = true
 		}
 	}
+	if p.Limits.Start < 0 || p.Limits.Fit < 0 || p.Limits.Predict < 0 || p.Limits.Memory < 0 {
+		return errors.New("a limit is negative")
+	}
+	return p.validateSplits()
+}
+
+// validateSplits is validate for what splits depend on.
+func (p *Plan) validateSplits() error {
 	if len(p.Budgets) == 0 {
 		return errors.New("no budgets: give at least one number of labels, such as 50")
 	}
@@ -99,22 +113,74 @@ func (p *Plan) validate() error {
 		}
 		seen[b] = true
 	}
+	preset, err := split.Lookup(p.Preset)
+	if err != nil {
+		return err
+	}
+	if err := p.validateSplitFile(); err != nil {
+		return err
+	}
+	if p.Splits == 0 {
+		p.Splits = preset.Splits
+		if p.splits != nil {
+			p.Splits = len(p.splits.Splits)
+		}
+	}
+	if p.Seeds == 0 {
+		p.Seeds = preset.Seeds
+	}
+	most := preset.MaxSplits()
+	if p.splits != nil {
+		most = len(p.splits.Splits)
+	}
 	switch {
 	case p.Splits < 1:
 		return fmt.Errorf("%d splits: there must be at least 1", p.Splits)
+	case most > 0 && p.Splits > most:
+		return fmt.Errorf("%d splits: there is no more than %d; repeats are seeds", p.Splits, most)
 	case p.Seeds < 1:
 		return fmt.Errorf("%d seeds: there must be at least 1 a split", p.Seeds)
 	case p.Test < 0 || p.Test == 1:
-		return fmt.Errorf("%d test rows: give at least 2, or 0 for all", p.Test)
+		return fmt.Errorf("%d test rows: give at least 2, or 0 for as many as the preset has", p.Test)
 	case p.Pool != PoolAll && p.Pool != PoolNonTest:
 		return fmt.Errorf("unknown pool %q: choose %s or %s", p.Pool, PoolAll, PoolNonTest)
-	case p.Pool == PoolNonTest && p.Test == 0:
+	case p.Pool == PoolNonTest && preset.TestsTraining():
+		return fmt.Errorf("pool %s does not go with preset %s, which scores training rows, too", PoolNonTest, p.Preset)
+	case p.Pool == PoolNonTest && !preset.TestStays(p.Test):
 		return fmt.Errorf("pool %s needs a number of test rows: without it only training rows lie outside the test set", PoolNonTest)
-	case p.Limits.Start < 0 || p.Limits.Fit < 0 || p.Limits.Predict < 0 || p.Limits.Memory < 0:
-		return errors.New("a limit is negative")
 	}
-	_, err := split.Lookup(p.Preset)
-	return err
+	return nil
+}
+
+// validateSplitFile returns an error unless the splits of a file, where there
+// are any, are those of the plan's preset.
+func (p *Plan) validateSplitFile() error {
+	f := p.splits
+	switch {
+	case f == nil && p.SplitFile != "":
+		return fmt.Errorf("the splits of %s have not been read", p.SplitFile)
+	case f == nil:
+		return nil
+	case len(p.Spaces) > 1:
+		return fmt.Errorf("the splits of %s are of one space: give that alone", p.SplitFile)
+	case f.Preset != p.Preset:
+		return fmt.Errorf("the splits of %s are of preset %s, not %s: give --preset %s", p.SplitFile, f.Preset, p.Preset, f.Preset)
+	case f.Test != p.Test:
+		return fmt.Errorf("the splits of %s are of --test %d, not %d: give --test %d", p.SplitFile, f.Test, p.Test, f.Test)
+	}
+	return nil
+}
+
+// UseSplits makes the plan use the splits that a file, of which data is all,
+// holds; name is the file's. The error, which wraps ErrPlan, says where in it
+// the mistake is.
+func (p *Plan) UseSplits(name string, data []byte) error {
+	f, err := split.ParseFile(name, data)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrPlan, err)
+	}
+	p.SplitFile, p.SplitSHA256, p.splits = name, f.SHA256, f
+	return nil
 }
 
 // Digest returns the SHA-256 (hexadecimal) of what determines results: of the

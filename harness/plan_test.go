@@ -75,14 +75,14 @@ limits: {fit: 90s, memory: 512MiB}
 			{Alias: "fast", Name: "np", Options: map[string]string{"epochs": "3"}},
 			{Alias: "mine", Name: "./plugins/mine", Options: map[string]string{"rate": "0.10", "note": "a:b,c", "on": "true"}},
 		},
-		Budgets: []int{20, 50}, Splits: 5, Seed: 1<<64 - 1, Seeds: 1, Preset: "clean", Test: 100, Pool: "nontest",
+		Budgets: []int{20, 50}, Splits: 5, Seed: 1<<64 - 1, Preset: "clean", Test: 100, Pool: "nontest",
 		Limits: harness.Limits{Start: 10 * time.Second, Fit: 90 * time.Second, Predict: 10 * time.Minute, Memory: 512 << 20},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if err := got.Validate(); err != nil {
-		t.Error(err)
+	if err := got.Validate(); err != nil || got.Seeds != 1 {
+		t.Errorf("got %v and %d seeds, want the preset's one", err, got.Seeds)
 	}
 }
 
@@ -137,9 +137,12 @@ func TestValidateNamesTheMistake(t *testing.T) {
 		"budget 1 is too small":  func(p *harness.Plan) { p.Budgets = []int{1} },
 		"budget 5 appears twice": func(p *harness.Plan) { p.Budgets = []int{5, 5} },
 		`called "good"`:          func(p *harness.Plan) { p.Predictors = append(p.Predictors, p.Predictors[0]) },
-		"clean or uniform":       func(p *harness.Plan) { p.Preset = "fair" },
-		"0 splits":               func(p *harness.Plan) { p.Splits = 0 },
-		"0 seeds":                func(p *harness.Plan) { p.Seeds = 0 },
+		"choose clean, ":         func(p *harness.Plan) { p.Preset = "fair" },
+		"-1 splits":              func(p *harness.Plan) { p.Splits = -1 },
+		"-1 seeds":               func(p *harness.Plan) { p.Seeds = -1 },
+		"no more than 1":         func(p *harness.Plan) { p.Preset = "narformer" },
+		"does not go with":       func(p *harness.Plan) { p.Preset, p.Pool, p.Splits = "pinat", "nontest", 1 },
+		"have not been read":     func(p *harness.Plan) { p.SplitFile = "f" },
 		"-1 test rows":           func(p *harness.Plan) { p.Test = -1 },
 		"all or nontest":         func(p *harness.Plan) { p.Pool = "some" },
 		"needs a number of test": func(p *harness.Plan) { p.Pool = "nontest" },

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/hypernas/hypernas/harness/metric"
+	"github.com/hypernas/hypernas/harness/split"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/results"
 )
@@ -27,30 +28,35 @@ const readBlock = 4096
 // table is a space's data, read once and shared by all trials. Its rows are
 // those of the space that have a label and a target.
 type table struct {
-	space      *Space
-	rows       []int // of the space
+	space      *Space // its label and target are those that the preset takes
+	rows       []int  // of the space
 	batch      plugins.Batch
 	identities []plugins.Identity
+	structures []plugins.Identity // nil unless the preset merges them
 	label      []float64
 	target     []float64
 	summary    results.SpaceSummary
+	warnings   []string // of labels and targets that stand in for others
 }
 
-// load reads the data of s. Rows without a label or target are left out and
-// counted; whatever else is not as plugins.Space promises is an error.
-func load(ctx context.Context, s *Space) (*table, error) {
-	t, err := read(ctx, s)
+// load reads the data of s as a preset wants it. Rows without a label or
+// target are left out and counted; whatever else is not as plugins.Space
+// promises is an error.
+func load(ctx context.Context, s *Space, p *split.Preset) (*table, error) {
+	t, err := read(ctx, s, p)
 	if err != nil {
 		return nil, fmt.Errorf("read space %s: %w", s.Ref.Alias, err)
 	}
 	return t, nil
 }
 
-func read(ctx context.Context, s *Space) (*table, error) {
-	if err := s.Info.Validate(); err != nil {
+func read(ctx context.Context, asked *Space, p *split.Preset) (*table, error) {
+	if err := asked.Info.Validate(); err != nil {
 		return nil, err
 	}
-	t := &table{space: s}
+	chosen := *asked
+	t, s := &table{space: &chosen}, &chosen
+	s.Info.Label, s.Info.Target, t.warnings = p.Columns(&asked.Info)
 	label, err := readColumn(ctx, s, s.Info.Label)
 	if err != nil {
 		return nil, err
@@ -93,6 +99,9 @@ func read(ctx context.Context, s *Space) (*table, error) {
 		for _, row := range t.rows {
 			t.identities = append(t.identities, identities[row])
 		}
+	}
+	if p.Merges() {
+		t.structures = split.Structures(&t.batch, &s.Info.Vocabulary)
 	}
 	t.summary, err = t.describe(ctx)
 	return t, err

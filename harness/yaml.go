@@ -19,7 +19,8 @@ import (
 //
 //	limits: {start: 10s, fit: 30m, predict: 10m, memory: 4GiB}
 //
-// A space or predictor is what ParseRef reads, or a map of name, alias and
+// and split_file, the name of a file that the caller hands to UseSplits. A
+// space or predictor is what ParseRef reads, or a map of name, alias and
 // options. The plan is not yet validated.
 func ParsePlan(file string, data []byte) (Plan, error) {
 	p := DefaultPlan()
@@ -64,6 +65,7 @@ func (p *Plan) read(n *yaml.Node) error {
 		{"preset", func(n *yaml.Node) error { return readString(n, &p.Preset) }},
 		{"test", func(n *yaml.Node) error { return readInt(n, &p.Test) }},
 		{"pool", func(n *yaml.Node) error { return readString(n, &p.Pool) }},
+		{"split_file", func(n *yaml.Node) error { return readString(n, &p.SplitFile) }},
 		{"limits", p.Limits.read},
 	})
 }

@@ -41,8 +41,7 @@ func newPresetCommand() *cobra.Command {
 					return usage(err)
 				}
 				s := sheet{w: cmd.OutOrStdout()}
-				s.title(p.Name, p.Summary)
-				s.list("rules", p.Rules)
+				s.preset(&p)
 				return s.err
 			},
 		})
@@ -271,6 +270,39 @@ func (s *sheet) description(d plugins.Description) {
 		rows = append(rows, [2]string{o.Name + "=" + o.Default, text})
 	}
 	s.pairs(rows)
+}
+
+func (s *sheet) preset(p *split.Preset) {
+	s.title(p.Name, p.Summary)
+	s.field("source", p.Source)
+	s.field("draw", p.Draw)
+	s.field("label", p.Label)
+	s.field("target", p.Target)
+	s.field("test", p.Test)
+	pool := "all, or nontest (the unlabelled architectures that compute nothing that a test row computes), which needs --test N"
+	switch {
+	case p.TestsTraining():
+		pool = "all; nontest is refused, since training rows are scored, too"
+	case p.TestStays(0):
+		pool = strings.TrimSuffix(pool, ", which needs --test N")
+	}
+	s.field("pool", pool)
+	s.field("repeats", fmt.Sprintf("%d splits x %d seeds, where the plan doesn't say", p.Splits, p.Seeds))
+	s.field("match", p.Match)
+	if len(p.Sizes) > 0 {
+		s.printf("published on\n")
+		var rows [][2]string
+		for _, size := range p.Sizes {
+			rows = append(rows, [2]string{size.Space, fmt.Sprintf("%d rows; %s labels", size.Rows, numbers(size.Budgets))})
+		}
+		s.pairs(rows)
+	}
+	s.list("deviations from the peer's code", p.Deviations)
+}
+
+// numbers lists numbers for people.
+func numbers(list []int) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
 }
 
 func (s *sheet) space(info *plugins.SpaceInfo, summary *results.SpaceSummary, f figures) {

@@ -90,7 +90,7 @@ rest is scored by Kendall tau, top-k accuracy and sample efficiency.`,
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(
-		newRunCommand(), newTableCommand(), newSpaceCommand(), newPredictorCommand(), newPresetCommand(),
+		newRunCommand(), newTableCommand(), newSpaceCommand(), newPredictorCommand(), newPresetCommand(), newSplitCommand(),
 		newBakeCommand(), newPluginCommand(),
 	)
 	return root

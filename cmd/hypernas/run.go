@@ -65,12 +65,9 @@ Exit codes: 0 all well, 1 some trial failed, 2 the command can't be run as given
 	f.StringVar(&flags.planFile, "plan", "", "YAML file with the plan; flags given beside it win")
 	f.StringVar(&flags.spaces, "space", "", "search spaces, separated by commas")
 	f.StringVar(&flags.predictors, "predictor", "", "predictors, separated by commas")
-	f.IntSliceVar(&plan.Budgets, "budget", nil, "numbers of labels, separated by commas")
-	f.IntVar(&plan.Splits, "splits", plan.Splits, "how many splits")
-	f.Uint64Var(&plan.Seed, "seed", plan.Seed, "where all randomness comes from")
-	f.IntVar(&plan.Seeds, "seeds", plan.Seeds, "seeds of the predictor on each split")
-	f.StringVar(&plan.Preset, "preset", plan.Preset, "protocol, one of: "+presetNames())
-	f.IntVar(&plan.Test, "test", plan.Test, "test on this many architectures (0: on all that are not drawn)")
+	addSplitFlags(cmd, &plan)
+	f.StringVar(&plan.SplitFile, "split-file", "", "take the splits of this file, which hypernas split export wrote")
+	f.IntVar(&plan.Seeds, "seeds", plan.Seeds, "seeds of the predictor on each split (0: as many as the preset has, clean 1)")
 	f.StringVar(&plan.Pool, "pool", plan.Pool, "unlabelled architectures that predictors may see: all, or nontest (needs --test)")
 	f.DurationVar(&plan.Limits.Start, "start-timeout", plan.Limits.Start, "longest start of a predictor")
 	f.DurationVar(&plan.Limits.Fit, "fit-timeout", plan.Limits.Fit, "longest fit")
@@ -90,6 +87,16 @@ Exit codes: 0 all well, 1 some trial failed, 2 the command can't be run as given
 	}
 	completeNames(cmd)
 	return cmd
+}
+
+// addSplitFlags adds the flags that splits depend on.
+func addSplitFlags(cmd *cobra.Command, plan *harness.Plan) {
+	f := cmd.Flags()
+	f.IntSliceVar(&plan.Budgets, "budget", nil, "numbers of labels, separated by commas")
+	f.IntVar(&plan.Splits, "splits", plan.Splits, "how many splits (0: as many as the preset has, clean 10)")
+	f.Uint64Var(&plan.Seed, "seed", plan.Seed, "where all randomness comes from")
+	f.StringVar(&plan.Preset, "preset", plan.Preset, "protocol, one of: "+presetNames())
+	f.IntVar(&plan.Test, "test", plan.Test, "test on this many architectures (0: on as many as the preset has, clean all that are not drawn)")
 }
 
 func presetNames() string {
@@ -129,6 +136,7 @@ func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, e
 			"seed": func() { p.Seed = given.Seed }, "seeds": func() { p.Seeds = given.Seeds },
 			"preset": func() { p.Preset = given.Preset }, "test": func() { p.Test = given.Test },
 			"pool":            func() { p.Pool = given.Pool },
+			"split-file":      func() { p.SplitFile = given.SplitFile },
 			"start-timeout":   func() { p.Limits.Start = given.Limits.Start },
 			"fit-timeout":     func() { p.Limits.Fit = given.Limits.Fit },
 			"predict-timeout": func() { p.Limits.Predict = given.Limits.Predict },
@@ -151,6 +159,15 @@ func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, e
 			return p, fmt.Errorf("--%s %w", list.flag, err)
 		}
 		*list.refs = refs
+	}
+	if p.SplitFile != "" {
+		data, err := os.ReadFile(p.SplitFile)
+		if err != nil {
+			return p, err
+		}
+		if err := p.UseSplits(p.SplitFile, data); err != nil {
+			return p, err
+		}
 	}
 	if err := checkReach(f.reach); err != nil {
 		return p, err
