@@ -14,6 +14,7 @@ import (
 	"github.com/hypernas/hypernas/spaces/autoformer"
 	"github.com/hypernas/hypernas/spaces/bundled"
 	"github.com/hypernas/hypernas/spaces/mnasnet"
+	"github.com/hypernas/hypernas/spaces/table"
 )
 
 // builtin is a plugin that this executable serves itself.
@@ -29,6 +30,7 @@ func builtinSpaces() []builtin[plugins.Space] {
 		{"autoformer-tiny", func() plugins.Space { return autoformer.New(autoformer.Tiny) }},
 		{"autoformer-small", func() plugins.Space { return autoformer.New(autoformer.Small) }},
 		{"autoformer-base", func() plugins.Space { return autoformer.New(autoformer.Base) }},
+		{"table", func() plugins.Space { return table.New() }},
 	}
 }
 
