@@ -13,6 +13,7 @@ import (
 	"github.com/hypernas/hypernas/predictors/ridge"
 	"github.com/hypernas/hypernas/spaces/autoformer"
 	"github.com/hypernas/hypernas/spaces/bundled"
+	"github.com/hypernas/hypernas/spaces/nasbench201"
 	"github.com/hypernas/hypernas/spaces/mnasnet"
 	"github.com/hypernas/hypernas/spaces/table"
 )
@@ -26,6 +27,7 @@ type builtin[P any] struct {
 func builtinSpaces() []builtin[plugins.Space] {
 	return []builtin[plugins.Space]{
 		{"bundled", func() plugins.Space { return bundled.New() }},
+		{"nasbench201", func() plugins.Space { return nasbench201.New() }},
 		{"mnasnet", func() plugins.Space { return mnasnet.New() }},
 		{"autoformer-tiny", func() plugins.Space { return autoformer.New(autoformer.Tiny) }},
 		{"autoformer-small", func() plugins.Space { return autoformer.New(autoformer.Small) }},
