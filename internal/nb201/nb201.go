@@ -123,6 +123,18 @@ func (c Cell) Graph() dag.Graph {
 	return append(g, dag.Node{Kind: dag.Output, In: into[3]})
 }
 
+// OpEdges returns the edges between the nodes of a cell's Graph. They are the
+// same in every cell.
+func OpEdges() []Edge {
+	var edges []Edge
+	for to, node := range (Cell{}).Graph() {
+		for _, from := range node.In {
+			edges = append(edges, Edge{From: from, To: to})
+		}
+	}
+	return edges
+}
+
 // Prune returns the cell with none in place of every operation that no path
 // from the input to the output passes through.
 func (c Cell) Prune() Cell {

@@ -40,6 +40,14 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+func TestOpEdges(t *testing.T) {
+	// The operations 1 to 6 lie on 0-1, 0-2, 1-2, 0-3, 1-3, 2-3; 7 is the output.
+	want := []nb201.Edge{{From: 0, To: 1}, {From: 0, To: 2}, {From: 1, To: 3}, {From: 0, To: 4}, {From: 1, To: 5}, {From: 2, To: 6}, {From: 3, To: 6}, {From: 4, To: 7}, {From: 5, To: 7}, {From: 6, To: 7}}
+	if got := nb201.OpEdges(); !slices.Equal(got, want) {
+		t.Errorf("edges %v, want %v", got, want)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	good := nb201.Cell{}.String()
 	for _, s := range []string{
