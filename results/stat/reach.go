@@ -46,68 +46,111 @@ func (s *Samples) Known() bool { return !math.IsNaN(s.Labels) }
 // with all its budgets. All numbers are NaN where a trial failed, a value is
 // undefined, or no split has every budget.
 func Reach(budgets []Budget, level float64, random *rand.Rand) Samples {
-	unknown := Samples{Labels: math.NaN(), Low: math.NaN(), High: math.NaN()}
-	if len(budgets) == 0 {
-		return unknown
+	c := curvesOf(budgets)
+	if !c.known() {
+		return Samples{Labels: math.NaN(), Low: math.NaN(), High: math.NaN()}
 	}
+	picked := every(len(c.splits))
+	s := Samples{
+		Labels: c.crossing(picked, level),
+		Low:    math.NaN(), High: math.NaN(), Splits: len(c.splits),
+		Least: c.labels[0], Most: c.labels[len(c.labels)-1],
+	}
+	if len(picked) < 2 {
+		return s
+	}
+	drawn := make([]float64, Resamples)
+	for r := range drawn {
+		resampleTo(picked, random)
+		drawn[r] = c.crossing(picked, level)
+	}
+	s.Low, s.High = percentiles(drawn)
+	return s
+}
+
+// every returns 0 to n-1.
+func every(n int) []int {
+	picked := make([]int, n)
+	for i := range picked {
+		picked[i] = i
+	}
+	return picked
+}
+
+// resampleTo fills dst with numbers below its length, drawn with replacement.
+func resampleTo(dst []int, random *rand.Rand) {
+	for i := range dst {
+		dst[i] = random.IntN(len(dst))
+	}
+}
+
+// curves holds a metric over budgets, a curve a split.
+type curves struct {
+	labels []int       // ascending
+	splits []int       // those with every budget, ascending; none where a value is missing
+	values [][]float64 // by split, by budget
+	mean   []float64   // of crossing; one value a budget
+}
+
+func (c *curves) known() bool { return len(c.splits) > 0 }
+
+// curvesOf returns the curves of budgets. It panics where a budget is not
+// positive or stands twice.
+func curvesOf(budgets []Budget) *curves {
 	budgets = slices.Clone(budgets)
 	slices.SortFunc(budgets, func(a, b Budget) int { return a.Labels - b.Labels })
-	labels := make([]int, len(budgets))
+	c := &curves{mean: make([]float64, len(budgets))}
 	bySplit := make(map[int][]float64) // a value a budget
+	missing := false
 	for b, budget := range budgets {
-		if budget.Labels < 1 || (b > 0 && budget.Labels == labels[b-1]) {
+		if budget.Labels < 1 || (b > 0 && budget.Labels == c.labels[b-1]) {
 			panic(fmt.Sprintf("stat: budget %d is not positive or stands twice", budget.Labels))
 		}
-		labels[b] = budget.Labels
+		c.labels = append(c.labels, budget.Labels)
 		for _, t := range BySplit(budget.Trials) {
-			if t.Failed || math.IsNaN(t.Value) {
-				return unknown
-			}
+			missing = missing || t.Failed || math.IsNaN(t.Value)
 			if len(bySplit[t.Split]) == b {
 				bySplit[t.Split] = append(bySplit[t.Split], t.Value)
 			}
 		}
 	}
-	var curves [][]float64 // those with every budget, by ascending split
+	if missing {
+		return c
+	}
 	for _, split := range slices.Sorted(maps.Keys(bySplit)) {
 		if len(bySplit[split]) == len(budgets) {
-			curves = append(curves, bySplit[split])
+			c.splits = append(c.splits, split)
+			c.values = append(c.values, bySplit[split])
 		}
 	}
-	if len(curves) == 0 {
-		return unknown
-	}
+	return c
+}
 
-	mean := make([]float64, len(budgets))
-	crossingOf := func(pick func(i int) int) float64 {
-		clear(mean)
-		for i := range curves {
-			for b, v := range curves[pick(i)] {
-				mean[b] += v
-			}
+// only returns c with those of its splits that are among splits.
+func (c *curves) only(splits []int) *curves {
+	kept := &curves{labels: c.labels, mean: c.mean}
+	for i, split := range c.splits {
+		if slices.Contains(splits, split) {
+			kept.splits = append(kept.splits, split)
+			kept.values = append(kept.values, c.values[i])
 		}
-		for b := range mean {
-			mean[b] /= float64(len(curves))
+	}
+	return kept
+}
+
+// crossing returns where the mean over the picked curves, which may stand
+// several times, first reaches level; see crossing.
+func (c *curves) crossing(picked []int, level float64) float64 {
+	clear(c.mean)
+	for _, i := range picked {
+		for b, v := range c.values[i] {
+			c.mean[b] += v
 		}
-		return crossing(labels, mean, level)
 	}
-	s := Samples{
-		Labels: crossingOf(func(i int) int { return i }),
-		Low:    math.NaN(), High: math.NaN(), Splits: len(curves),
-		Least: labels[0], Most: labels[len(labels)-1],
+	for b := range c.mean {
+		c.mean[b] /= float64(len(picked))
 	}
-	if len(curves) < 2 {
-		return s
-	}
-	drawn := make([]float64, Resamples)
-	for r := range drawn {
-		drawn[r] = crossingOf(func(int) int { return random.IntN(len(curves)) })
-	}
-	slices.Sort(drawn)
-	// Order statistics, not interpolated: neighbors may be infinite.
-	tail := int(math.Round(Resamples * (1 - Confidence) / 2))
-	s.Low, s.High = drawn[tail-1], drawn[Resamples-tail]
-	return s
+	return crossing(c.labels, c.mean, level)
 }
 
 // crossing returns where the curve first reaches level: -Inf if it begins
