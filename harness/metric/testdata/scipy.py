@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 
 cases = []
-for seed, (n, levels) in enumerate([(2, 0), (5, 3), (20, 4), (50, 0), (60, 7), (200, 2), (200, 30), (300, 0)]):
+for seed, (n, levels) in enumerate([(2, 0), (5, 3), (20, 4), (50, 0), (60, 7), (200, 2), (200, 30), (300, 0), (1000, 1), (1000, 2), (400, 3), (40, 1)]):
     rng = np.random.RandomState(seed)
     x = rng.randn(n)
     y = .6 * x + .8 * rng.randn(n)
