@@ -16,6 +16,7 @@ import (
 	"github.com/hypernas/hypernas/spaces/nasbench201"
 	"github.com/hypernas/hypernas/spaces/mnasnet"
 	"github.com/hypernas/hypernas/spaces/table"
+	"github.com/hypernas/hypernas/spaces/transnas"
 )
 
 // builtin is a plugin that this executable serves itself.
@@ -32,6 +33,7 @@ func builtinSpaces() []builtin[plugins.Space] {
 		{"autoformer-tiny", func() plugins.Space { return autoformer.New(autoformer.Tiny) }},
 		{"autoformer-small", func() plugins.Space { return autoformer.New(autoformer.Small) }},
 		{"autoformer-base", func() plugins.Space { return autoformer.New(autoformer.Base) }},
+		{"transnas", func() plugins.Space { return transnas.New() }},
 		{"table", func() plugins.Space { return table.New() }},
 	}
 }
