@@ -13,8 +13,8 @@ import (
 	"github.com/hypernas/hypernas/predictors/ridge"
 	"github.com/hypernas/hypernas/spaces/autoformer"
 	"github.com/hypernas/hypernas/spaces/bundled"
-	"github.com/hypernas/hypernas/spaces/nasbench201"
 	"github.com/hypernas/hypernas/spaces/mnasnet"
+	"github.com/hypernas/hypernas/spaces/nasbench201"
 	"github.com/hypernas/hypernas/spaces/table"
 	"github.com/hypernas/hypernas/spaces/transnas"
 )
