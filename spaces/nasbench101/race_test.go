@@ -1,0 +1,5 @@
+//go:build race
+
+package nasbench101
+
+const raceEnabled = true
