@@ -62,8 +62,10 @@ func (c Cache) Read(set, file string) ([]byte, error) {
 // error wraps fs.ErrNotExist where it is missing, and ErrWrong where it is not
 // the file that it should be.
 func (c Cache) Check(f *File) error {
-	_, err := c.checkFile(f, c.Path(f))
-	return err
+	if _, err := c.checkFile(f, c.Path(f)); err != nil {
+		return fmt.Errorf("%s: %w", c.Path(f), err)
+	}
+	return nil
 }
 
 // Present reports whether something lies in f's place, of f's size if that is
@@ -140,7 +142,8 @@ func find(set, file string) (Set, *File) {
 	return s, f
 }
 
-// checkFile is Check for a file that lies elsewhere.
+// checkFile is Check for a file that lies at path, which the errors of its
+// contents do not name; it returns the SHA-256.
 func (c Cache) checkFile(f *File, path string) (sum string, err error) {
 	r, err := os.Open(path)
 	if err != nil {
@@ -152,10 +155,7 @@ func (c Cache) checkFile(f *File, path string) (sum string, err error) {
 	case err != nil:
 		return "", err
 	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("%w: %s is no regular file", ErrWrong, path)
+		return "", fmt.Errorf("%w: it is no regular file", ErrWrong)
 	}
-	if sum, err = c.sum(f, r, info.Size()); err != nil {
-		return sum, fmt.Errorf("%s: %w", path, err)
-	}
-	return sum, nil
+	return c.sum(f, r, info.Size())
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/hypernas/hypernas/internal/durable"
@@ -75,13 +76,17 @@ func (c Cache) recorded(f *File) (string, error) {
 	return sum, nil
 }
 
-// record keeps the SHA-256 of a file that has no published one, in the form
-// that sha256sum checks.
-func (c Cache) record(f *File, sum string) error {
+// Record keeps the SHA-256 that f has, if there is no published one and none
+// is kept yet; from then on f must have it. It is kept in the form that
+// sha256sum checks, beside f's place in the cache, whether f lies there or not.
+func (c Cache) Record(f *File, sum string) error {
 	if f.SHA256 != "" {
 		return nil
 	}
 	if old, err := c.recorded(f); err != nil || old != "" {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(c.recordPath(f)), 0o777); err != nil {
 		return err
 	}
 	return durable.Write(c.recordPath(f), fmt.Appendf(nil, "%s  %s\n", sum, f.Name))

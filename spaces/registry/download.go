@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -27,14 +28,14 @@ func (x *Fetcher) download(ctx context.Context, f *File) (err error) {
 		}
 	}
 	for _, address := range addresses {
-		if err = x.persist(ctx, f, address); !errors.Is(err, ErrGone) {
+		if err = x.persist(ctx, f, address); err != nil {
+			err = fmt.Errorf("download %s: %w", address, err)
+		}
+		if !errors.Is(err, ErrGone) {
 			break
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("download %s: %w", f.Name, err)
-	}
-	return nil
+	return err
 }
 
 // persist downloads f from one address, as often as it takes and makes sense.
@@ -140,11 +141,11 @@ func (x *Fetcher) attempt(ctx context.Context, f *File, address string, p *parti
 	defer func() { _ = response.Body.Close() }() // all that matters was read, or failed before
 	total, err := p.receive(response, offset)
 	if err != nil {
-		return fmt.Errorf("%s: %w", address, err)
+		return err
 	}
 	switch {
 	case f.exact() && total >= 0 && total != f.Bytes:
-		return fmt.Errorf("%w: %s has %d bytes, want %d", ErrWrong, address, total, f.Bytes)
+		return fmt.Errorf("%w: it has %d bytes, want %d", ErrWrong, total, f.Bytes)
 	case total < 0:
 		total = f.Bytes
 	}
@@ -162,7 +163,7 @@ func (x *Fetcher) attempt(ctx context.Context, f *File, address string, p *parti
 		n, err := response.Body.Read(buf)
 		stall.Reset(x.stall)
 		if p.size+int64(n) > limit {
-			return fmt.Errorf("%w: %s has more than %d bytes", ErrWrong, address, limit)
+			return fmt.Errorf("%w: it has more than %d bytes", ErrWrong, limit)
 		}
 		if err := p.write(buf[:n]); err != nil {
 			return err
@@ -187,6 +188,9 @@ func classify(ctx context.Context, err error) error {
 			return &temporary{err: cause}
 		}
 		return cause
+	}
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err // the address is named anyway
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return err

@@ -102,9 +102,9 @@ func (x *Fetcher) Fetch(ctx context.Context, f *File) (fetched bool, err error) 
 	sum, err := x.cache.checkFile(f, x.cache.Path(f))
 	switch {
 	case err == nil:
-		return false, x.cache.record(f, sum)
+		return false, x.cache.Record(f, sum)
 	case errors.Is(err, ErrWrong):
-		x.notice("%v: it is fetched again", err)
+		x.notice("%s: %v: it is fetched again", x.cache.Path(f), err)
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, err
 	}
@@ -227,7 +227,7 @@ func (c Cache) adopt(f *File) error {
 		}
 		return err
 	}
-	if err := c.record(f, sum); err != nil {
+	if err := c.Record(f, sum); err != nil {
 		return err
 	}
 	if err := os.Rename(c.partPath(f), c.Path(f)); err != nil {

@@ -519,7 +519,7 @@ func TestImport(t *testing.T) {
 	}
 	x := fetcher(t, "")
 	for _, path := range []string{local("any name", data), local("g.tfrecord", records)} {
-		got, err := x.cache.Identify(&set, path)
+		got, _, err := x.cache.Identify(&set, path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -538,7 +538,7 @@ func TestImport(t *testing.T) {
 	}
 	x.checkHas(t, f, data)
 	for _, path := range []string{local("f.bin", data[1:]), local("g.tfrecord", records[1:]), local("g.tfrecord", tfrecord("two")), dir} {
-		if _, err := x.cache.Identify(&set, path); !errors.Is(err, ErrWrong) && path != dir || err == nil {
+		if _, _, err := x.cache.Identify(&set, path); !errors.Is(err, ErrWrong) && path != dir || err == nil {
 			t.Errorf("%s: got %v, want an error", path, err)
 		}
 	}
