@@ -14,6 +14,7 @@ import (
 	"github.com/hypernas/hypernas/spaces/autoformer"
 	"github.com/hypernas/hypernas/spaces/bundled"
 	"github.com/hypernas/hypernas/spaces/mnasnet"
+	"github.com/hypernas/hypernas/spaces/nasbench101"
 	"github.com/hypernas/hypernas/spaces/nasbench201"
 	"github.com/hypernas/hypernas/spaces/table"
 	"github.com/hypernas/hypernas/spaces/transnas"
@@ -28,6 +29,7 @@ type builtin[P any] struct {
 func builtinSpaces() []builtin[plugins.Space] {
 	return []builtin[plugins.Space]{
 		{"bundled", func() plugins.Space { return bundled.New() }},
+		{"nasbench101", func() plugins.Space { return nasbench101.New() }},
 		{"nasbench201", func() plugins.Space { return nasbench201.New() }},
 		{"mnasnet", func() plugins.Space { return mnasnet.New() }},
 		{"autoformer-tiny", func() plugins.Space { return autoformer.New(autoformer.Tiny) }},
