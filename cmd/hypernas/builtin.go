@@ -13,6 +13,8 @@ import (
 	"github.com/hypernas/hypernas/predictors/ridge"
 	"github.com/hypernas/hypernas/spaces/autoformer"
 	"github.com/hypernas/hypernas/spaces/bundled"
+	"github.com/hypernas/hypernas/spaces/darts"
+	"github.com/hypernas/hypernas/spaces/macro"
 	"github.com/hypernas/hypernas/spaces/mnasnet"
 	"github.com/hypernas/hypernas/spaces/nasbench101"
 	"github.com/hypernas/hypernas/spaces/nasbench201"
@@ -31,6 +33,8 @@ func builtinSpaces() []builtin[plugins.Space] {
 		{"bundled", func() plugins.Space { return bundled.New() }},
 		{"nasbench101", func() plugins.Space { return nasbench101.New() }},
 		{"nasbench201", func() plugins.Space { return nasbench201.New() }},
+		{"darts", func() plugins.Space { return darts.New() }},
+		{"macro", func() plugins.Space { return macro.New() }},
 		{"mnasnet", func() plugins.Space { return mnasnet.New() }},
 		{"autoformer-tiny", func() plugins.Space { return autoformer.New(autoformer.Tiny) }},
 		{"autoformer-small", func() plugins.Space { return autoformer.New(autoformer.Small) }},
