@@ -1,24 +1,21 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"math"
-	"slices"
+	"os"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/hypernas/hypernas/harness"
-	"github.com/hypernas/hypernas/harness/metric"
 	"github.com/hypernas/hypernas/harness/split"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/host"
-	"github.com/hypernas/hypernas/results"
 )
 
 func newPresetCommand() *cobra.Command {
@@ -75,88 +72,6 @@ func newPredictorCommand() *cobra.Command {
 		})
 }
 
-func newSpaceCommand() *cobra.Command {
-	return groupCommand("space", "List the search spaces and what is measured in them",
-		listCommand("search spaces", func(cmd *cobra.Command) ([][2]string, error) {
-			return summaries(cmd, builtinSpaces())
-		}),
-		&cobra.Command{
-			Use:   "describe NAME|PATH[:key=value…]",
-			Short: "Open a space and say what it holds, how good its labels are, and where it is from",
-			Example: `  hypernas space describe bundled
-  hypernas space describe ./myspace:dataset=small`,
-			Args: cobra.ExactArgs(1),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				ref, err := harness.ParseRef(args[0])
-				if err != nil {
-					return usage(err)
-				}
-				return describeSpace(cmd, ref)
-			},
-		})
-}
-
-func describeSpace(cmd *cobra.Command, ref harness.Ref) (err error) {
-	process, opened, err := openSpace(cmd.Context(), ref, spaceLimits(), hclog.NewNullLogger())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, process.Close()) }()
-	summary, err := harness.Summarize(cmd.Context(), &opened)
-	if err != nil {
-		return err
-	}
-	figures, err := measure(cmd.Context(), &opened)
-	if err != nil {
-		return err
-	}
-	s := sheet{w: cmd.OutOrStdout()}
-	s.description(opened.Description)
-	s.space(&opened.Info, &summary, figures)
-	return s.err
-}
-
-// figures is what a description of a space says of its values.
-type figures struct {
-	ranges map[string][2]float64 // of each column: least and largest
-	floors map[string]float64    // Kendall tau of each known number with the target, where defined
-}
-
-// measure reads the values of an open space.
-func measure(ctx context.Context, s *harness.Space) (figures, error) {
-	f := figures{ranges: make(map[string][2]float64), floors: make(map[string]float64)}
-	for _, c := range s.Info.Columns {
-		values, err := s.Source.Column(ctx, c.Name)
-		if err != nil {
-			return f, err
-		}
-		values = slices.DeleteFunc(values, math.IsNaN)
-		if len(values) > 0 {
-			f.ranges[c.Name] = [2]float64{slices.Min(values), slices.Max(values)}
-		}
-	}
-	target, err := s.Source.Column(ctx, s.Info.Target)
-	if err != nil {
-		return f, err
-	}
-	batch, _, err := s.Source.Read(ctx, 0, s.Info.Rows)
-	if err != nil {
-		return f, err
-	}
-	for i, name := range s.Info.Vocabulary.Numbers {
-		var x, y []float64
-		for row, t := range target {
-			if v := batch.Row(row)[i]; !math.IsNaN(v) && !math.IsNaN(t) {
-				x, y = append(x, v), append(y, t)
-			}
-		}
-		if tau, ok := metric.KendallTauB(x, y); ok {
-			f.floors[name] = tau
-		}
-	}
-	return f, nil
-}
-
 // groupCommand returns a command that does nothing but hold others.
 func groupCommand(name, short string, commands ...*cobra.Command) *cobra.Command {
 	group := &cobra.Command{
@@ -164,13 +79,23 @@ func groupCommand(name, short string, commands ...*cobra.Command) *cobra.Command
 		Example: fmt.Sprintf("  hypernas %s list\n  hypernas %s describe NAME", name, name),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage(fmt.Errorf("unknown command %q for hypernas %s; there are list and describe", args[0], name))
+				return usage(fmt.Errorf("unknown command %q for hypernas %s; there are %s", args[0], name, commandNames(commands)))
 			}
 			return cmd.Help()
 		},
 	}
 	group.AddCommand(commands...)
 	return group
+}
+
+// commandNames lists commands for an error message.
+func commandNames(commands []*cobra.Command) string {
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.Name()
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // listCommand lists names with one line each.
@@ -227,8 +152,53 @@ func (s *sheet) title(name, summary string) { s.printf("%s: %s\n", name, summary
 
 func (s *sheet) field(name, value string) {
 	if value != "" {
-		s.printf("%-14s %s\n", name, value)
+		s.hang(fmt.Sprintf("%-14s ", name), value)
 	}
+}
+
+// hang writes a text after a prefix. On a terminal, lines that are too long go
+// on below where the text began.
+func (s *sheet) hang(prefix, text string) {
+	indent := utf8.RuneCountInString(prefix)
+	lines := wrap(text, terminalWidth(s.w)-indent)
+	s.printf("%s%s\n", prefix, strings.Join(lines, "\n"+strings.Repeat(" ", indent)))
+}
+
+// terminalWidth returns how many characters fit a line of w, or 0 where it is
+// no terminal.
+func terminalWidth(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return width
+		}
+	}
+	return 0
+}
+
+// narrow is the width below which text is not broken into lines: a column of
+// single words is harder to read than what the terminal makes of a long line.
+const narrow = 24
+
+// wrap breaks text into lines of at most width characters, between words.
+func wrap(text string, width int) []string {
+	if width < narrow {
+		return []string{text}
+	}
+	var lines []string
+	line, length := "", 0
+	for word := range strings.FieldsSeq(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case length == 0:
+			line, length = word, n
+		case length+1+n > width:
+			lines = append(lines, line)
+			line, length = word, n
+		default:
+			line, length = line+" "+word, length+1+n
+		}
+	}
+	return append(lines, line)
 }
 
 func (s *sheet) list(name string, items []string) {
@@ -236,18 +206,44 @@ func (s *sheet) list(name string, items []string) {
 		if i == 0 {
 			s.printf("%s\n", name)
 		}
-		s.printf("  - %s\n", item)
+		s.hang("  - ", item)
 	}
 }
 
 // pairs writes rows of a name and a text, the texts aligned.
 func (s *sheet) pairs(rows [][2]string) {
-	width := 0
+	cells := make([][]string, len(rows))
+	for i := range rows {
+		cells[i] = rows[i][:]
+	}
+	s.grid(cells)
+}
+
+// grid writes rows of cells, each cell but the last as wide as the widest of
+// its column. A column that is empty throughout is left out.
+func (s *sheet) grid(rows [][]string) {
+	if len(rows) == 0 {
+		return
+	}
+	widths := make([]int, len(rows[0]))
 	for _, r := range rows {
-		width = max(width, len(r[0]))
+		for i, cell := range r {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
 	}
 	for _, r := range rows {
-		s.printf("  %-*s  %s\n", width, r[0], r[1])
+		prefix := " "
+		last := len(r) - 1
+		for i, cell := range r[:last] {
+			if widths[i] > 0 {
+				prefix += " " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1)
+			}
+		}
+		if r[last] == "" {
+			s.printf("%s\n", strings.TrimRight(prefix, " "))
+			continue
+		}
+		s.hang(prefix+" ", r[last])
 	}
 }
 
@@ -287,7 +283,7 @@ func (s *sheet) preset(p *split.Preset) {
 		pool = strings.TrimSuffix(pool, ", which needs --test N")
 	}
 	s.field("pool", pool)
-	s.field("repeats", fmt.Sprintf("%d splits x %d seeds, where the plan doesn't say", p.Splits, p.Seeds))
+	s.field("repeats", fmt.Sprintf("splits x seeds: %d x %d, where the plan doesn't say", p.Splits, p.Seeds))
 	s.field("match", p.Match)
 	if len(p.Sizes) > 0 {
 		s.printf("published on\n")
@@ -303,77 +299,4 @@ func (s *sheet) preset(p *split.Preset) {
 // numbers lists numbers for people.
 func numbers(list []int) string {
 	return strings.Trim(strings.ReplaceAll(fmt.Sprint(list), " ", ", "), "[]")
-}
-
-func (s *sheet) space(info *plugins.SpaceInfo, summary *results.SpaceSummary, f figures) {
-	s.field("architectures", fmt.Sprintf("%d rows, %d identities (architectures that compute the same function share one)", summary.Rows, summary.Identities))
-	s.field("label", info.Label+", what predictors train on")
-	s.field("target", info.Target+", what they are scored on")
-	s.field("label quality", measured(summary.LabelQuality, "Kendall tau of label and target"))
-	s.field("noise", measured(summary.Noise, fmt.Sprintf("mean Kendall tau of single training runs, %d runs an architecture", summary.NoiseRuns)))
-	s.field("ceiling", measured(summary.Ceiling, "Kendall tau that a perfect predictor would reach, given that noise"))
-	s.printf("columns\n")
-	var rows [][2]string
-	for _, c := range info.Columns {
-		name := c.Name
-		if r, ok := f.ranges[c.Name]; ok {
-			name += fmt.Sprintf(" %.4g..%.4g", r[0], r[1])
-		}
-		rows = append(rows, [2]string{strings.TrimSpace(name + " " + c.Unit), columnText(c)})
-	}
-	s.pairs(rows)
-	s.printf("operations\n")
-	rows = nil
-	for _, op := range info.Vocabulary.Ops {
-		text := op.Kind.String()
-		if op.Kernel > 0 {
-			text += fmt.Sprintf(", %dx%d", op.Kernel, op.Kernel)
-		}
-		rows = append(rows, [2]string{op.Name, text})
-	}
-	s.pairs(rows)
-	s.printf("numbers known without training\n")
-	rows = nil
-	for _, name := range info.Vocabulary.Numbers {
-		text := ""
-		if tau, ok := f.floors[name]; ok {
-			text = fmt.Sprintf("Kendall tau %.3f with the target", tau)
-		}
-		rows = append(rows, [2]string{name, text})
-	}
-	s.pairs(rows)
-	s.field("digest", info.Digest)
-	s.field("license", info.License)
-	s.field("citation", info.Citation)
-	s.list("notes of the data", info.Notes)
-}
-
-func columnText(c plugins.Column) string {
-	text := c.Summary
-	var facts []string
-	for _, f := range []string{c.Dataset, c.Split} {
-		if f != "" {
-			facts = append(facts, f)
-		}
-	}
-	if c.Epochs > 0 {
-		facts = append(facts, fmt.Sprintf("%d epochs", c.Epochs))
-	}
-	switch {
-	case c.Runs > 1:
-		facts = append(facts, fmt.Sprintf("mean of %d runs", c.Runs))
-	case c.Runs == 1:
-		facts = append(facts, "one run")
-	}
-	if len(facts) > 0 {
-		text += " (" + strings.Join(facts, ", ") + ")"
-	}
-	return text
-}
-
-func measured(value *float64, what string) string {
-	if value == nil {
-		return "unknown (" + what + ")"
-	}
-	return fmt.Sprintf("%.3f (%s)", *value, what)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -16,6 +17,54 @@ import (
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/host"
 )
+
+// tableSpace is the built-in space of a user's own table, and tableFile its
+// option that names the YAML file.
+const (
+	tableSpace = "table"
+	tableFile  = "file"
+)
+
+// locate returns ref as plans and records have it, and the options that the
+// space is opened with. They differ for a user's own table, which the path of
+// its YAML file alone names, too: a plugin works in a folder of its own, so it
+// is told the absolute path, while what is recorded is the file's name,
+// wherever it lies. The space's digest tells its contents.
+func locate(ref harness.Ref) (recorded harness.Ref, options map[string]string, err error) {
+	path, given := ref.Options[tableFile]
+	switch ext := strings.ToLower(filepath.Ext(ref.Name)); {
+	case ref.Name == tableSpace && given:
+	case ext != ".yaml" && ext != ".yml":
+		return ref, ref.Options, nil
+	case given:
+		return ref, nil, usage(fmt.Errorf("space %s names two files, %s and %s", ref.Alias, ref.Name, path))
+	default:
+		path = ref.Name
+		if ref.Alias == path { // one without a folder
+			ref.Alias = strings.TrimSuffix(path, filepath.Ext(path))
+		}
+		ref.Name = tableSpace
+	}
+	if _, err := os.Stat(path); err != nil {
+		return ref, nil, usage(fmt.Errorf("space %s: %w", ref.Alias, err))
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return ref, nil, err
+	}
+	with := func(file string) map[string]string {
+		o := map[string]string{tableFile: file}
+		for key, value := range ref.Options {
+			if key != tableFile {
+				o[key] = value
+			}
+		}
+		return o
+	}
+	options = with(absolute)
+	ref.Options = with(filepath.Base(path))
+	return ref, options, nil
+}
 
 // resolve returns the plugin that ref names: a built-in one, or an executable
 // file. Nothing is started. The error says which names there are.
@@ -30,7 +79,11 @@ func resolve[P describer](ctx context.Context, kind host.Kind, ref harness.Ref, 
 	info, err := os.Stat(ref.Name)
 	switch {
 	case err != nil && !strings.ContainsRune(ref.Name, filepath.Separator):
-		return host.Plugin{}, usage(fmt.Errorf("unknown %s %q; there are %s, or give the path of a plugin", kind, ref.Name, names(list)))
+		path := "the path of a plugin"
+		if kind == host.KindSpace {
+			path += " or of a table's YAML file"
+		}
+		return host.Plugin{}, usage(fmt.Errorf("unknown %s %q; there are %s, or give %s", kind, ref.Name, names(list), path))
 	case err != nil:
 		return host.Plugin{}, usage(fmt.Errorf("%s %s: %w", kind, ref.Alias, err))
 	case info.IsDir() || info.Mode()&0o111 == 0 && filepath.Separator == '/':
@@ -39,8 +92,8 @@ func resolve[P describer](ctx context.Context, kind host.Kind, ref harness.Ref, 
 	return host.External(kind, ref.Alias, ref.Name)
 }
 
-// checkOptions returns an error unless d knows every option of ref; the
-// plugin itself checks the values once it runs.
+// checkOptions returns an error unless d knows every option of ref and lists
+// its value, where it lists any; the plugin itself checks the rest.
 func checkOptions(kind host.Kind, ref harness.Ref, d plugins.Description) error {
 	names := make([]string, len(d.Options))
 	for i, o := range d.Options {
@@ -61,7 +114,13 @@ func checkOptions(kind host.Kind, ref harness.Ref, d plugins.Description) error 
 }
 
 // openSpace starts the process of a space and opens it. The caller closes it.
+// Where it can't be opened, the space returned has a description if the plugin
+// gave one.
 func openSpace(ctx context.Context, ref harness.Ref, limits host.Limits, log hclog.Logger) (*host.Space, harness.Space, error) {
+	ref, options, err := locate(ref)
+	if err != nil {
+		return nil, harness.Space{}, err
+	}
 	plugin, err := resolve(ctx, host.KindSpace, ref, builtinSpaces())
 	if err != nil {
 		return nil, harness.Space{}, err
@@ -73,10 +132,13 @@ func openSpace(ctx context.Context, ref harness.Ref, limits host.Limits, log hcl
 	opened := harness.Space{Ref: ref, Source: process}
 	fail := func(err error) (*host.Space, harness.Space, error) {
 		err = fmt.Errorf("space %s: %w", ref.Alias, errors.Join(err, process.Close()))
-		if errors.Is(err, plugins.ErrOption) || errors.Is(err, plugins.ErrDataMissing) {
-			err = usage(err)
+		for _, cause := range []error{plugins.ErrOption, plugins.ErrInput, plugins.ErrDataMissing} {
+			if errors.Is(err, cause) {
+				err = usage(err)
+				break
+			}
 		}
-		return nil, harness.Space{}, err
+		return nil, opened, err
 	}
 	if opened.Description, err = process.Describe(ctx); err != nil {
 		return fail(err)
@@ -84,7 +146,7 @@ func openSpace(ctx context.Context, ref harness.Ref, limits host.Limits, log hcl
 	if err := checkOptions(host.KindSpace, ref, opened.Description); err != nil {
 		return nil, harness.Space{}, errors.Join(err, process.Close())
 	}
-	if opened.Info, err = process.Open(ctx, ref.Options); err != nil {
+	if opened.Info, err = process.Open(ctx, options); err != nil {
 		return fail(err)
 	}
 	return process, opened, nil
@@ -155,7 +217,25 @@ func openPredictor(ctx context.Context, ref harness.Ref, o host.Options) (harnes
 	if err != nil {
 		return harness.Predictor{}, fmt.Errorf("predictor %s: %w", ref.Alias, err)
 	}
-	return p, checkOptions(host.KindPredictor, ref, p.Description)
+	if err := checkOptions(host.KindPredictor, ref, p.Description); err != nil {
+		return p, err
+	}
+	return p, checkValues(ctx, ref)
+}
+
+// checkValues returns an error if a built-in predictor does not accept a value
+// of an option. It asks by a fit on nothing: built-in predictors look at their
+// options before anything else, which a test guards.
+func checkValues(ctx context.Context, ref harness.Ref) error {
+	b, ok := find(builtinPredictors(), ref.Name)
+	if !ok {
+		return nil
+	}
+	_, err := b.create().Fit(ctx, &plugins.Training{Options: ref.Options, Log: slog.New(slog.DiscardHandler)})
+	if errors.Is(err, plugins.ErrOption) {
+		return usage(fmt.Errorf("predictor %s: %w", ref.Alias, err))
+	}
+	return nil
 }
 
 // ask starts an external predictor and returns what it says of itself.

@@ -51,13 +51,15 @@ ends. The same command goes on where it was interrupted: trials that have a
 record don't run again, unless the predictor or an option has changed.
 
 A space or predictor is [ALIAS=]NAME|PATH[:key=value[:key=value]…], where PATH
-is a plugin's executable; the alias is its name in the table. A value with a
+is a plugin's executable, or the YAML file that describes your own table (see
+docs/table.md); the alias is its name in the table of results. A value with a
 colon or comma in it goes into a plan file.
 
 Exit codes: 0 all well, 1 some trial failed, 2 the command can't be run as given.`,
 		Example: `  hypernas run --space bundled --predictor params,ridge,np,hypernas --budget 20,50,100
   hypernas run --space bundled --predictor hypernas,q2=hypernas:q=2 --budget 50 --splits 10
   hypernas run --space bundled --predictor params,mine=./mypredictor --budget 50
+  hypernas run --space ./mine.yaml --predictor params,ridge --budget 50
   hypernas run --plan plans/quick.yaml --out runs/quick`,
 		Args: cobra.NoArgs,
 	}
@@ -180,6 +182,13 @@ func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, e
 
 // runPlan runs a valid plan and writes its tables.
 func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io.Writer) (err error) {
+	given := p.Spaces
+	p.Spaces = make([]harness.Ref, len(given))
+	for i, ref := range given {
+		if p.Spaces[i], _, err = locate(ref); err != nil {
+			return err
+		}
+	}
 	dir := f.out
 	if dir == "" {
 		dir = filepath.Join("runs", p.Digest()[:12])
@@ -208,7 +217,7 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 		predictors = append(predictors, o)
 	}
 	var spaces []harness.Space
-	for _, ref := range p.Spaces {
+	for _, ref := range given {
 		process, opened, err := openSpace(ctx, ref, spaceLimits(), pluginLog)
 		if err != nil {
 			return err

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"strconv"
+	"testing"
+
+	"github.com/hypernas/hypernas/harness"
+	"github.com/hypernas/hypernas/plugins"
+)
+
+// Every option of a built-in predictor that holds a number or a truth refuses
+// other text before anything runs.
+func TestValuesOfOptionsAreCheckedFirst(t *testing.T) {
+	for _, b := range builtinPredictors() {
+		t.Run(b.name, func(t *testing.T) {
+			_, err := b.create().Fit(t.Context(), &plugins.Training{Options: map[string]string{"no such option": "1"}, Log: slog.New(slog.DiscardHandler)})
+			if !errors.Is(err, plugins.ErrOption) {
+				t.Errorf("a fit on nothing with an unknown option returns %v, want plugins.ErrOption: look at options before anything else", err)
+			}
+			d, err := describe(t.Context(), b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range d.Options {
+				_, number := strconv.ParseFloat(o.Default, 64)
+				_, truth := strconv.ParseBool(o.Default)
+				if o.Choices != nil || number != nil && truth != nil {
+					continue
+				}
+				ref := harness.Ref{Alias: "it", Name: b.name, Options: map[string]string{o.Name: "abc"}}
+				if err := checkValues(t.Context(), ref); !errors.As(err, new(usageError)) {
+					t.Errorf("%s=abc gives %v, want an error of usage", o.Name, err)
+				}
+				ref.Options[o.Name] = o.Default
+				if err := checkValues(t.Context(), ref); err != nil {
+					t.Errorf("the default %s=%s gives %v", o.Name, o.Default, err)
+				}
+			}
+		})
+	}
+}
