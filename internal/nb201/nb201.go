@@ -92,8 +92,10 @@ func Parse(s string) (Cell, error) {
 		}
 		found := false
 		for op := range Op(NumOps) {
-			tail, ok := strings.CutPrefix(rest, fmt.Sprintf("|%v~%d", op, edge.From))
-			if ok {
+			tail, ok1 := strings.CutPrefix(rest, "|")
+			tail, ok2 := strings.CutPrefix(tail, op.String())
+			tail, ok3 := strings.CutPrefix(tail, [...]string{"~0", "~1", "~2"}[edge.From])
+			if ok1 && ok2 && ok3 {
 				c[i], rest, found = op, tail, true
 				break
 			}
