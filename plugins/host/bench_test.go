@@ -88,6 +88,36 @@ func BenchmarkTrial(b *testing.B) {
 	}
 }
 
+// BenchmarkPredict measures how long all of NAS-Bench-201 takes from the host
+// to a predictor that does nothing, and its predictions back. Each iteration
+// has a fresh process, as each trial has; its start is not timed.
+func BenchmarkPredict(b *testing.B) {
+	v, all := nasbench201()
+	fit := &plugins.Training{Vocabulary: v, Batch: all.Slice(0, 20), Labels: slices.Clone(all.Numbers[:20])}
+	plugin, err := host.Builtin(host.KindPredictor, "honest", 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	o := host.Options{Limits: host.DefaultLimits(), TempDir: shortDir(b)}
+	for b.Loop() {
+		b.StopTimer()
+		p, err := host.LaunchPredictor(b.Context(), plugin, o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := p.Fit(b.Context(), fit); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		_, err = p.Predict(b.Context(), &all)
+		b.StopTimer()
+		if err := errors.Join(err, p.Close()); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+}
+
 // BenchmarkLaunch measures a process's start and end alone.
 func BenchmarkLaunch(b *testing.B) {
 	plugin, err := host.Builtin(host.KindPredictor, "honest", 1)
