@@ -1,6 +1,7 @@
 // Package ridge is ridge regression on the one-hot encoding of an
-// architecture: the simplest predictor that learns from labels, and the one
-// that a more elaborate one should be compared with first.
+// architecture and, where its choices are numbers, on the work that they come
+// to: the simplest predictor that learns from labels, and the one that a more
+// elaborate one should be compared with first.
 package ridge
 
 import (
@@ -47,7 +48,7 @@ func alphas() []float64 {
 // Predictor is ridge regression with an intercept that is not penalized.
 type Predictor struct {
 	vocabulary plugins.Vocabulary
-	encoding   *feature.OneHot // nil before Fit
+	encoding   *encoding // nil before Fit
 	weights    []float64
 	intercept  float64
 }
@@ -62,10 +63,11 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 	return plugins.Description{
 		Name:    "ridge",
 		Version: Version,
-		Summary: "ridge regression on one-hot operations",
+		Summary: "ridge regression on one-hot operations and, in chains of blocks, on their work",
 		Source:  "Hoerl and Kennard, Technometrics 12(1), 1970",
 		Notes: []string{
 			"edges and attributes that vary are encoded beside the operations",
+			"where repeats or attributes vary, two groups of columns stand beside those: the logarithm of each operation's work (the product of its numbers), and totals of work over all operations of a kind; each group has the variance of the one-hot columns in sum",
 			"dead operations are not removed",
 		},
 		Options: plugins.DescribeOptions(defaults()),
@@ -96,7 +98,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 	if ctx.Err() != nil {
 		return plugins.Fitted{}, ctx.Err()
 	}
-	encoding := feature.NewOneHot(&t.Vocabulary, t.Batch.Networks)
+	encoding := newEncoding(&t.Vocabulary, t.Batch.Networks)
 	y := make([]float64, n)
 	switch o.Label {
 	case "rank-gauss":
@@ -108,10 +110,10 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 	}
 	var warnings []string
 	weights, intercept := []float64{}, floats.Sum(y)/float64(n)
-	if d := encoding.Dim(); d > 0 {
+	if d := encoding.dim(); d > 0 {
 		x := mat.NewDense(n, d, nil)
 		for i := range n {
-			encoding.EncodeTo(x.RawRowView(i), &t.Vocabulary, &t.Batch.Networks[i])
+			encoding.encodeTo(x.RawRowView(i), &t.Vocabulary, &t.Batch.Networks[i])
 		}
 		var err error
 		if weights, intercept, err = solve(ctx, x, y, o.Alpha); err != nil {
@@ -205,12 +207,12 @@ func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 		return nil, fmt.Errorf("predict with ridge: %w", plugins.ErrNotFitted)
 	}
 	values := make([]float64, b.Len())
-	x := make([]float64, p.encoding.Dim())
+	x := make([]float64, p.encoding.dim())
 	for i := range values {
 		if i%block == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		p.encoding.EncodeTo(x, &p.vocabulary, &b.Networks[i])
+		p.encoding.encodeTo(x, &p.vocabulary, &b.Networks[i])
 		values[i] = p.intercept + floats.Dot(x, p.weights)
 	}
 	return values, nil

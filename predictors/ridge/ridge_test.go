@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -189,4 +190,53 @@ func TestMistakes(t *testing.T) {
 
 func TestContract(t *testing.T) {
 	plugintest.Predictor(t, func() plugins.Predictor { return ridge.New() })
+}
+
+// blocks returns a chain of blocks of one convolution each that differ in how
+// often they repeat and in their width.
+func blocks(rows [][]int) plugins.Batch {
+	cell := plugins.Cell{
+		Nodes: []plugins.Node{{Op: 0}, {Op: 1}, {Op: 2}},
+		Edges: []plugins.Edge{{From: 0, To: 1}, {From: 1, To: 2}},
+	}
+	var b plugins.Batch
+	for _, row := range rows {
+		n := plugins.Network{Cells: []plugins.Cell{cell}}
+		for i := 0; i < len(row); i += 2 {
+			n.Sequence = append(n.Sequence, plugins.Step{Repeat: row[i], Attrs: []float64{float64(row[i+1])}})
+		}
+		b.Networks = append(b.Networks, n)
+	}
+	return b
+}
+
+// TestWorkExtrapolates fits labels that are linear in the logarithms of the
+// blocks' work: one-hot columns can't say that 3 x 6 is more than anything
+// seen, work can.
+func TestWorkExtrapolates(t *testing.T) {
+	train := [][]int{{1, 1, 1, 4}, {2, 1, 1, 1}, {1, 4, 2, 1}, {2, 4, 1, 4}, {3, 1, 2, 1}, {1, 6, 1, 1}, {1, 1, 3, 1}, {2, 1, 2, 4}, {3, 1, 1, 4}, {1, 4, 1, 6}}
+	tr := &plugins.Training{
+		Vocabulary: plugins.Vocabulary{
+			Ops:       []plugins.Op{{Name: "in", Kind: plugins.KindInput}, {Name: "conv", Kind: plugins.KindConv, Kernel: 3}, {Name: "out", Kind: plugins.KindOutput}},
+			CellAttrs: []string{"width"},
+		},
+		Batch: blocks(train), Options: map[string]string{"label": "raw"}, Log: slog.New(slog.DiscardHandler),
+	}
+	value := func(row []int) float64 { return math.Log(float64(row[0]*row[1])) + 2*math.Log(float64(row[2]*row[3])) }
+	for _, row := range train {
+		tr.Labels = append(tr.Labels, value(row))
+	}
+	p := ridge.New()
+	if _, err := p.Fit(t.Context(), tr); err != nil {
+		t.Fatal(err)
+	}
+	test := blocks([][]int{{3, 6, 3, 6}, {1, 1, 1, 1}})
+	got, err := p.Predict(t.Context(), &test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	low, high := slices.Min(tr.Labels), slices.Max(tr.Labels)
+	if got[0] <= high || got[1] >= low {
+		t.Errorf("got %v for more and less work than was ever seen, want above %v and below %v", got, high, low)
+	}
 }
