@@ -45,7 +45,13 @@ func importOfficial(source registry.Source, vertices int, file io.Reader) error 
 		imported = true
 		return file, nil
 	})
-	if err != nil || imported {
+	if err != nil {
+		return err
+	}
+	if imported {
+		// Derive is silent where nothing can be kept, but then nothing has been
+		// imported.
+		_, err := openOfficial(source, vertices, func() (io.Reader, error) { return nil, errNotKept })
 		return err
 	}
 	h := sha256.New()
@@ -57,6 +63,9 @@ func importOfficial(source registry.Source, vertices int, file io.Reader) error 
 	}
 	return nil
 }
+
+// errNotKept is the error of an import of which nothing stays.
+var errNotKept = errors.New("the table could not be written to the cache")
 
 // officialTable is what is kept of the official file.
 type officialTable struct {

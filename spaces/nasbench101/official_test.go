@@ -11,6 +11,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -180,8 +181,17 @@ func TestRenamedGraph(t *testing.T) {
 	if found != numRuns {
 		t.Fatalf("%d runs of the module in another order, want %d", found, numRuns)
 	}
-	if err := importOfficial(registry.Memory{}, fixtureVertices, bytes.NewReader(officialFile(t, runs))); err != nil {
+	if err := importOfficial(registry.Cache{Dir: t.TempDir()}, fixtureVertices, bytes.NewReader(officialFile(t, runs))); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestImportKeepsNothing imports into a source that keeps nothing, as a cache
+// on a full disk does.
+func TestImportKeepsNothing(t *testing.T) {
+	err := importOfficial(registry.Memory{}, fixtureVertices, bytes.NewReader(officialFile(t, smallRuns())))
+	if !errors.Is(err, errNotKept) {
+		t.Errorf("got %v, want an error that says so", err)
 	}
 }
 
@@ -338,11 +348,13 @@ func writeAll(w *io.PipeWriter, runs []run) {
 	w.Close()
 }
 
-// TestImportAll imports a generated file of all 423,624 modules and opens it.
-// It takes a minute, so it runs only where NASBENCH101_LARGE is set.
+// TestImportAll imports a generated file of all 423,624 modules, which it
+// leaves in the folder NASBENCH101_LARGE, and opens it. It takes a minute, so
+// it runs only where that is set.
 func TestImportAll(t *testing.T) {
-	if os.Getenv("NASBENCH101_LARGE") == "" {
-		t.Skip("set NASBENCH101_LARGE=1 to import a generated file of all modules")
+	folder := os.Getenv("NASBENCH101_LARGE")
+	if folder == "" {
+		t.Skip("set NASBENCH101_LARGE to a folder with 600 MB to spare to import a generated file of all modules")
 	}
 	runs := invented(nb101.Enumerate(nb101.MaxVertices))
 	cache := registry.Cache{Dir: t.TempDir()}
@@ -352,7 +364,7 @@ func TestImportAll(t *testing.T) {
 	}
 	t.Logf("enumerated in %v", time.Since(start))
 
-	path := t.TempDir() + "/" + OfficialFile
+	path := filepath.Join(folder, OfficialFile)
 	out, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
@@ -363,7 +375,6 @@ func TestImportAll(t *testing.T) {
 	if err := errors.Join(err, out.Close()); err != nil {
 		t.Fatal(err)
 	}
-	runs = nil
 	runtime.GC()
 	in, err := os.Open(path)
 	if err != nil {
