@@ -214,12 +214,16 @@ func TestOpenRefuses(t *testing.T) {
 func dartsV2() Genotype {
 	return Genotype{
 		Normal: Cell{
-			{{0, SepConv3x3}, {1, SepConv3x3}}, {{0, SepConv3x3}, {1, SepConv3x3}},
-			{{0, Skip}, {1, SepConv3x3}}, {{0, Skip}, {2, DilConv3x3}},
+			{{0, SepConv3x3}, {1, SepConv3x3}},
+			{{0, SepConv3x3}, {1, SepConv3x3}},
+			{{0, Skip}, {1, SepConv3x3}},
+			{{0, Skip}, {2, DilConv3x3}},
 		},
 		Reduction: Cell{
-			{{0, MaxPool3x3}, {1, MaxPool3x3}}, {{1, MaxPool3x3}, {2, Skip}},
-			{{0, MaxPool3x3}, {2, Skip}}, {{1, MaxPool3x3}, {2, Skip}},
+			{{0, MaxPool3x3}, {1, MaxPool3x3}},
+			{{1, MaxPool3x3}, {2, Skip}},
+			{{0, MaxPool3x3}, {2, Skip}},
+			{{1, MaxPool3x3}, {2, Skip}},
 		},
 	}
 }
@@ -237,12 +241,16 @@ func TestCostIsThePublished(t *testing.T) {
 	// included (nasbench301/surrogate_models/test/results_fidelity_0/results_0.json).
 	g := Genotype{
 		Normal: Cell{
-			{{0, Skip}, {1, SepConv3x3}}, {{0, SepConv3x3}, {1, Skip}},
-			{{0, DilConv3x3}, {2, DilConv5x5}}, {{1, SepConv3x3}, {2, Skip}},
+			{{0, Skip}, {1, SepConv3x3}},
+			{{0, SepConv3x3}, {1, Skip}},
+			{{0, DilConv3x3}, {2, DilConv5x5}},
+			{{1, SepConv3x3}, {2, Skip}},
 		},
 		Reduction: Cell{
-			{{0, MaxPool3x3}, {1, AvgPool3x3}}, {{0, Skip}, {1, DilConv5x5}},
-			{{1, SepConv3x3}, {2, SepConv5x5}}, {{2, SepConv3x3}, {3, DilConv3x3}},
+			{{0, MaxPool3x3}, {1, AvgPool3x3}},
+			{{0, Skip}, {1, DilConv5x5}},
+			{{1, SepConv3x3}, {2, SepConv5x5}},
+			{{2, SepConv3x3}, {3, DilConv3x3}},
 		},
 	}
 	const head = 800*128 + 2*128 + 128*768*2*2 + 2*768 + 768*10 + 10
@@ -319,21 +327,27 @@ func TestIdentity(t *testing.T) {
 		{"inputs are told apart", with(func(g *Genotype) { g.Normal[3][0].From = 1 }), base, false},
 		{"cells are told apart", Genotype{base.Reduction, base.Normal}, base, false},
 		{
-			"a skip of a node in the reduction cell is what it reads",
-			with(func(g *Genotype) { g.Reduction[3] = Node{{2, Skip}, {3, Skip}} }),
-			with(func(g *Genotype) { g.Reduction[3] = Node{{2, Skip}, {3, AvgPool3x3}} }), false,
-		},
-		{
-			"two skips of inputs in a normal cell are one sum, whichever node holds them",
+			// Nodes 0 and 1 are the same two poolings.
+			"equal poolings are one value, whichever node is read",
 			with(func(g *Genotype) {
-				g.Normal[0] = Node{{0, Skip}, {1, Skip}}
-				g.Normal[1] = Node{{0, SepConv3x3}, {2, Skip}}
+				pools := Node{{0, MaxPool3x3}, {1, AvgPool3x3}}
+				g.Normal = Cell{pools, pools, {{2, SepConv3x3}, {3, DilConv3x3}}, {{0, Skip}, {2, MaxPool3x3}}}
 			}),
 			with(func(g *Genotype) {
-				g.Normal[0] = Node{{0, Skip}, {1, Skip}}
-				g.Normal[1] = Node{{0, SepConv3x3}, {2, Skip}}
-				g.Normal[2], g.Normal[3] = g.Normal[3], g.Normal[2]
+				pools := Node{{0, MaxPool3x3}, {1, AvgPool3x3}}
+				g.Normal = Cell{pools, pools, {{2, SepConv3x3}, {3, DilConv3x3}}, {{0, Skip}, {3, MaxPool3x3}}}
 			}), true,
+		},
+		{
+			"equal convolutions are two values",
+			with(func(g *Genotype) {
+				convs := Node{{0, SepConv3x3}, {1, AvgPool3x3}}
+				g.Normal = Cell{convs, convs, {{2, SepConv3x3}, {3, DilConv3x3}}, {{0, Skip}, {2, MaxPool3x3}}}
+			}),
+			with(func(g *Genotype) {
+				convs := Node{{0, SepConv3x3}, {1, AvgPool3x3}}
+				g.Normal = Cell{convs, convs, {{2, SepConv3x3}, {3, DilConv3x3}}, {{0, Skip}, {3, MaxPool3x3}}}
+			}), false,
 		},
 		{"a skip of stride two has weights", with(func(g *Genotype) {
 			g.Reduction = Cell{{{0, Skip}, {1, MaxPool3x3}}, {{0, Skip}, {1, MaxPool3x3}}, {{0, Skip}, {2, Skip}}, {{1, Skip}, {2, Skip}}}
