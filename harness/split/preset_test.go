@@ -178,10 +178,12 @@ func TestColumns(t *testing.T) {
 // operation on each edge between four vertices.
 func nb201() (plugins.Batch, plugins.Vocabulary) {
 	v := plugins.Vocabulary{Ops: []plugins.Op{
-		{Name: "input", Kind: plugins.KindInput}, {Name: "output", Kind: plugins.KindOutput},
+		{Name: "input", Kind: plugins.KindInput},
+		{Name: "output", Kind: plugins.KindOutput},
 		{Name: "none", Kind: plugins.KindNone},
 		{Name: "skip", Kind: plugins.KindSkip},
-		{Name: "conv1", Kind: plugins.KindConv, Kernel: 1}, {Name: "conv3", Kind: plugins.KindConv, Kernel: 3},
+		{Name: "conv1", Kind: plugins.KindConv, Kernel: 1},
+		{Name: "conv3", Kind: plugins.KindConv, Kernel: 3},
 		{Name: "pool", Kind: plugins.KindAvgPool, Kernel: 3},
 	}}
 	edges := [][2]int{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}}
