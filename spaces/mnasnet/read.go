@@ -34,8 +34,12 @@ func measures() []measure {
 		{name: "val_top5", summary: "ImageNet top-5 validation accuracy", unit: "%", key: "val_top5", accuracy: true},
 	}
 	for _, device := range [][2]string{
-		{"a100", "a GPU A100"}, {"3090", "a GPU RTX 3090"}, {"tpuv2", "a TPU v2"}, {"tpuv3", "a TPU v3"},
-		{"zcu102", "an FPGA ZCU102"}, {"vck190", "an FPGA VCK190"},
+		{"a100", "a GPU A100"},
+		{"3090", "a GPU RTX 3090"},
+		{"tpuv2", "a TPU v2"},
+		{"tpuv3", "a TPU v3"},
+		{"zcu102", "an FPGA ZCU102"},
+		{"vck190", "an FPGA VCK190"},
 	} {
 		list = append(list, measure{
 			name: "throughput_" + device[0], summary: "images a second on " + device[1], unit: "1/s",
@@ -96,8 +100,7 @@ type document struct {
 func readTraining(body []byte, list []measure) (training, error) {
 	var d document
 	if err := json.Unmarshal(body, &d); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			return training{}, fmt.Errorf("byte %d: %w", syntax.Offset, err)
 		}
 		return training{}, err
