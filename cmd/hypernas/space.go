@@ -168,11 +168,15 @@ func (s *sheet) describe(name string, d *plugins.Description) {
 func (s *sheet) space(info *plugins.SpaceInfo, summary *results.SpaceSummary, f figures) {
 	s.field("architectures", fmt.Sprintf("%d rows, %d identities (architectures that compute the same function share one)", summary.Rows, summary.Identities))
 	if summary.Excluded > 0 {
-		s.field("never drawn", fmt.Sprintf("%d rows that lack a label or target", summary.Excluded))
+		s.field("never drawn", fmt.Sprintf("%d of %d rows, which lack a label or target", summary.Excluded, summary.Rows))
 	}
 	s.field("label", info.Label+", what predictors train on")
 	s.field("target", info.Target+", what they are scored on")
-	s.field("label quality", measured(summary.LabelQuality, "Kendall tau of label and target"))
+	quality := "Kendall tau of label and target"
+	if info.Label == info.Target {
+		quality = "label and target are one column"
+	}
+	s.field("label quality", measured(summary.LabelQuality, quality))
 	noise := "mean Kendall tau of single training runs"
 	if summary.Noise != nil {
 		noise += fmt.Sprintf(", %d runs an architecture", summary.NoiseRuns)
