@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -9,11 +10,12 @@ import (
 
 	"github.com/hypernas/hypernas/harness"
 	"github.com/hypernas/hypernas/results"
+	"github.com/hypernas/hypernas/results/published"
 	"github.com/hypernas/hypernas/results/table"
 )
 
 func newTableCommand() *cobra.Command {
-	var format string
+	var format, baseline string
 	var perTrial bool
 	var reach float64
 	cmd := &cobra.Command{
@@ -21,6 +23,7 @@ func newTableCommand() *cobra.Command {
 		Short: "Render the table of a run again, from its records alone",
 		Example: `  hypernas table runs/quick
   hypernas table runs/quick --format csv > quick.csv
+  hypernas table runs/quick --format latex --baseline np
   hypernas table runs/quick --per-trial`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -31,7 +34,7 @@ func newTableCommand() *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
-			run, err := compare(args[0], reach)
+			run, err := compareWith(args[0], reach, baseline)
 			if err != nil {
 				return usage(err)
 			}
@@ -60,7 +63,8 @@ func newTableCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", string(table.Text), "text, markdown or csv (long form: one row per space, predictor, budget and metric)")
+	cmd.Flags().StringVar(&format, "format", string(table.Text), "text, markdown, csv (long form: one row per space, predictor, budget and metric), json, html, latex (booktabs) or latex-siunitx")
+	cmd.Flags().StringVar(&baseline, "baseline", "", "predictor that sample efficiency is compared with, in a table of its own")
 	cmd.Flags().BoolVar(&perTrial, "per-trial", false, "one row a trial, with why it failed")
 	cmd.Flags().Float64Var(&reach, "reach", table.DefaultReach, "Kendall tau of the column of labels to reach it")
 	return cmd
@@ -68,6 +72,7 @@ func newTableCommand() *cobra.Command {
 
 // compared is a run's folder and what its records say.
 type compared struct {
+	run        *results.Run
 	comparison *table.Comparison
 	plan       *harness.Plan // of the last run; nil where the manifest is lost
 	damage     []results.Damage
@@ -75,6 +80,12 @@ type compared struct {
 
 // compare reads the run in dir and computes its comparison.
 func compare(dir string, reach float64) (*compared, error) {
+	return compareWith(dir, reach, "")
+}
+
+// compareWith is compare, with sample efficiency against a baseline unless
+// that is empty.
+func compareWith(dir string, reach float64, baseline string) (*compared, error) {
 	run, err := results.Read(dir)
 	if err != nil {
 		return nil, err
@@ -82,8 +93,8 @@ func compare(dir string, reach float64) (*compared, error) {
 	if len(run.Records) == 0 {
 		return nil, fmt.Errorf("%s holds no records yet", dir)
 	}
-	o := table.Options{Reach: reach}
-	c := &compared{damage: run.Damage}
+	o := table.Options{Reach: reach, Baseline: baseline, Published: beside(published.All())}
+	c := &compared{run: run, damage: run.Damage}
 	if m := run.Manifest; m != nil {
 		p := new(harness.Plan)
 		if err := json.Unmarshal(m.Plan, p); err != nil {
@@ -110,8 +121,26 @@ func compare(dir string, reach float64) (*compared, error) {
 			return table.Facts{}
 		}
 	}
-	c.comparison, err = table.Compare(run.Records, o)
-	return c, err
+	if c.comparison, err = table.Compare(run.Records, o); err != nil {
+		return nil, err
+	}
+	if baseline != "" && !slices.ContainsFunc(c.comparison.Groups, func(g table.Group) bool { return g.Baseline != "" }) {
+		return nil, fmt.Errorf("no predictor %q in %s to compare with", baseline, dir)
+	}
+	return c, nil
+}
+
+// beside returns a function that finds the published figures which stand
+// beside a cell's. Spaces that hold several data sets name theirs by an option
+// called dataset; CIFAR-10 is what the field reports otherwise.
+func beside(figures published.Figures) func(results.SpaceRef, results.PredictorRef, int) []published.Figure {
+	return func(space results.SpaceRef, predictor results.PredictorRef, labels int) []published.Figure {
+		if len(predictor.Options) > 0 {
+			return nil // a variant is not what was published
+		}
+		dataset := cmp.Or(space.Options["dataset"], "cifar10")
+		return figures.Find(space.Name, dataset, predictor.Name, labels)
+	}
 }
 
 // protocol returns what must be equal for figures to stand in one table.

@@ -3,10 +3,12 @@ package plot
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"image/color"
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -62,7 +64,8 @@ type Figure struct {
 }
 
 // Write writes the figure. SVG does not embed the font, which is Liberation
-// Sans, but names others of the same widths.
+// Sans, but names others of the same widths, and states each text's length, so
+// that it takes its own room in any font.
 func (f *Figure) Write(w io.Writer, format Format) error {
 	var b bytes.Buffer
 	var err error
@@ -88,7 +91,7 @@ func (f *Figure) Write(w io.Writer, format Format) error {
 	data := b.Bytes()
 	switch format {
 	case SVG:
-		data = bytes.ReplaceAll(data, []byte("font-family:Liberation Sans;"), []byte("font-family:'Liberation Sans',Arial,Helvetica,sans-serif;"))
+		data = fitText(data)
 	case PDF:
 		// The writer stamps the time of day; the length must not change.
 		data = regexp.MustCompile(`\(D:\d{14}\)`).ReplaceAll(data, []byte("(D:20000101000000)"))
@@ -97,6 +100,21 @@ func (f *Figure) Write(w io.Writer, format Format) error {
 		return fmt.Errorf("write figure: %w", err)
 	}
 	return nil
+}
+
+// fitText gives every text of an SVG the length that it was laid out with.
+func fitText(svg []byte) []byte {
+	element := regexp.MustCompile(`<text ([^>]*font-family:)Liberation Sans;([^>]*font-size:([\d.]+)px[^>]*)>([^<]*)</text>`)
+	return element.ReplaceAllFunc(svg, func(text []byte) []byte {
+		m := element.FindSubmatch(text)
+		size, err := strconv.ParseFloat(string(m[3]), 64)
+		if err != nil {
+			return text
+		}
+		width := letters(vg.Length(size)).Width(html.UnescapeString(string(m[4])))
+		return fmt.Appendf(nil, `<text textLength="%.2f" lengthAdjust="spacingAndGlyphs" %s'Liberation Sans',Arial,Helvetica,sans-serif;%s>%s</text>`,
+			width.Points(), m[1], m[2], m[4])
+	})
 }
 
 // paint draws the figure on white.

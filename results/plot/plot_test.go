@@ -57,7 +57,7 @@ func panels(n, points int) []plot.Panel {
 	random := rand.New(rand.NewPCG(3, 4))
 	list := make([]plot.Panel, n)
 	for i := range list {
-		list[i] = plot.Panel{Name: fmt.Sprint("predictor ", i), Note: "tau .7"}
+		list[i] = plot.Panel{Name: fmt.Sprint("predictor ", i), Tau: .7}
 		for range points {
 			x := 70 + 8*random.NormFloat64()
 			list[i].True = append(list[i].True, x)

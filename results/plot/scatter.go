@@ -13,7 +13,7 @@ import (
 // Panel is one predictor's predictions of one trial.
 type Panel struct {
 	Name string
-	Note string // below the name, such as "tau .731"
+	Tau  float64 // of its trial, beside the name; NaN where it is undefined
 	// True and Predicted hold a value for each test row.
 	True, Predicted []float64
 }
@@ -54,10 +54,11 @@ func Scatter(title string, panels []Panel) (*Figure, error) {
 			p.Y.Label.Text = "predicted"
 		}
 		room := side - 8
-		p.Title.Text = shorten(panel.Name, room-letters(smallSize).Width(", "+panel.Note))
-		if panel.Note != "" {
-			p.Title.Text += ", " + panel.Note
+		note := ", tau undefined"
+		if !math.IsNaN(panel.Tau) {
+			note = ", tau " + number(panel.Tau, 3)
 		}
+		p.Title.Text = shorten(panel.Name, room-letters(smallSize).Width(note)) + note
 		p.X.Min, p.X.Max = extent(panel.True)
 		p.Y.Min, p.Y.Max = extent(panel.Predicted)
 		p.X.Tick.Marker = plot.ConstantTicks(steps(p.X.Min, p.X.Max, 5))

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,6 +62,9 @@ type Options struct {
 	// where none are wanted.
 	Published func(space results.SpaceRef, predictor results.PredictorRef, labels int) []published.Figure
 	Reach     float64 // level for Row.Reach; 0 means DefaultReach
+	// Baseline is the alias or name of the predictor that sample efficiency is
+	// compared with; empty for no such comparison.
+	Baseline string
 }
 
 // Comparison is every figure of some records.
@@ -105,6 +107,7 @@ type Group struct {
 	Rows     []Row
 	Notes    []string // what a reader must know of the figures
 	Test     string   // the test behind Standing.Tied
+	Baseline string   // the row that Row.Efficiency compares with; empty where there is none
 }
 
 // Row is one predictor.
@@ -116,6 +119,7 @@ type Row struct {
 	Transductive bool
 	Cells        []Cell // one for each of Group.Budgets
 	Reach        stat.Samples
+	Efficiency   *Efficiency // nil where the group has no baseline
 	// Trials holds one record a trial, by budget, split and repeat.
 	Trials []*results.Record
 }
@@ -348,6 +352,9 @@ func newGroup(name string, protocol Protocol, trials []*results.Record, o Option
 	}
 	g.stand(kendallTau)
 	g.stand(top5)
+	if o.Baseline != "" {
+		g.compareWith(o.Baseline, level)
+	}
 	if o.Published != nil {
 		g.publish(o.Published)
 	}
@@ -383,7 +390,6 @@ func (row *Row) fill(budgets []int, metrics map[string]bool, level float64) {
 	slices.SortStableFunc(row.Trials, func(a, b *results.Record) int {
 		return cmp.Or(a.Budget-b.Budget, a.Split-b.Split, a.Repeat-b.Repeat)
 	})
-	var curve []stat.Budget
 	for _, budget := range budgets {
 		cell := Cell{Budget: budget, Metrics: make(map[string]stat.Summary), Standings: make(map[string]Standing)}
 		trials := row.trials(budget)
@@ -400,13 +406,10 @@ func (row *Row) fill(budgets []int, metrics map[string]bool, level float64) {
 			for _, m := range costs() {
 				cell.Metrics[m] = stat.Summarize(values(trials, m))
 			}
-			curve = append(curve, stat.Budget{Labels: budget, Trials: values(trials, kendallTau)})
 		}
 		row.Cells = append(row.Cells, cell)
 	}
-	// One fixed seed, so that every row's interval comes from the same
-	// resamples of splits.
-	row.Reach = stat.Reach(curve, level, rand.New(rand.NewPCG(0x68797065726e6173, 0x7265616368)))
+	row.Reach = stat.Reach(row.curve(), level, fixedGenerator())
 }
 
 // trials returns the row's trials with a budget.

@@ -67,7 +67,7 @@ func comparisons(t *testing.T) map[string]*table.Comparison {
 		pool[i].Predictor.UsesPool = pool[i].Predictor.Alias == "hypernas"
 	}
 	o := options()
-	o.Published = figures
+	o.Published, o.Baseline = figures, "ridge"
 	return map[string]*table.Comparison{
 		"invented": compare(t, invented(), options()), "many": compare(t, many(), table.Options{}), "marked": compare(t, pool, o),
 		"one": compare(t, []results.Record{record("np", .5, 20, 0)}, table.Options{}),
@@ -104,7 +104,7 @@ func TestTheLaTeXCheckFindsFaults(t *testing.T) {
 func checkLaTeX(text string) error {
 	commands := regexp.MustCompile(`\\([a-zA-Z]+|.)`)
 	allowed := " begin end centering caption label small toprule midrule bottomrule multicolumn emph textbackslash textasciicircum " +
-		"textasciitilde textless textgreater textbar textasciigrave char pm le approx dagger dots mathbf underline rlap num bfseries par smallskip parbox " +
+		"textasciitilde textless textgreater textbar textasciigrave char pm le ge approx dagger dots mathbf underline rlap num bfseries par smallskip parbox " +
 		`footnotesize linewidth \ { } $ & # _ % `
 	var open []string
 	columns := 0
@@ -112,7 +112,9 @@ func checkLaTeX(text string) error {
 		if strings.HasPrefix(line, "% Needs") && i == 0 {
 			continue
 		}
-		fail := func(format string, args ...any) error { return fmt.Errorf("line %d: %s", i+1, fmt.Sprintf(format, args...)) }
+		fail := func(format string, args ...any) error {
+			return fmt.Errorf("line %d: %s", i+1, fmt.Sprintf(format, args...))
+		}
 		for _, m := range commands.FindAllStringSubmatch(line, -1) {
 			if !strings.Contains(allowed, " "+m[1]+" ") {
 				return fail("unexpected command %s", m[0])

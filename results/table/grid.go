@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hypernas/hypernas/results/stat"
 )
 
 // differs marks published figures of another protocol.
@@ -74,6 +76,9 @@ func (g *Group) grids(level float64) []grid {
 	top.header = append(top.header, "fit s, "+count(g.Budgets[last], "label"))
 	for i := range g.Rows {
 		top.rows[i] = append(top.rows[i], figureField(&g.Rows[i].Cells[last], fitSeconds, seconds))
+	}
+	if g.Baseline != "" {
+		return []grid{tau, g.efficiencyGrid(level), top}
 	}
 	return []grid{tau, top}
 }
@@ -239,30 +244,42 @@ func reachNote(level float64) string {
 	return fmt.Sprintf("Labels to %s: where the mean tau over splits first reaches it, interpolated on log n, with a 95 %% bootstrap interval.", fixed(level, 2))
 }
 
+// pairedTest names the test of stat.Compare.
+const pairedTest = "paired t test over splits with Holm's correction, 5 %"
+
 // stand fills the standings of the group's cells in one metric.
 func (g *Group) stand(metric string) {
-	for b := range g.Budgets {
-		best, second, known := math.Inf(-1), math.Inf(-1), 0
+	g.Test = pairedTest
+	for b, budget := range g.Budgets {
+		second := math.Inf(-1)
+		predictors := make([][]stat.Trial, len(g.Rows))
+		known := make([]bool, len(g.Rows))
 		for i := range g.Rows {
 			s, ok := g.Rows[i].Cells[b].Metrics[metric]
-			if !ok || !s.Known() {
-				continue
-			}
-			known++
-			switch {
-			case s.Mean > best:
-				best, second = s.Mean, best
-			case s.Mean < best:
-				second = max(second, s.Mean)
+			if known[i] = ok && s.Known(); known[i] {
+				predictors[i] = values(g.Rows[i].trials(budget), metric)
 			}
 		}
-		if len(g.Rows) < 2 || known == 0 {
+		compared := stat.Compare(predictors)
+		if len(g.Rows) < 2 || compared.Best < 0 {
 			continue
 		}
+		mean := func(i int) float64 { return g.Rows[i].Cells[b].Metrics[metric].Mean }
+		best := mean(compared.Best)
 		for i := range g.Rows {
-			cell := &g.Rows[i].Cells[b]
-			if s, ok := cell.Metrics[metric]; ok && s.Known() {
-				cell.Standings[metric] = Standing{Best: s.Mean == best, Second: s.Mean == second}
+			if known[i] && mean(i) < best {
+				second = max(second, mean(i))
+			}
+		}
+		for i := range g.Rows {
+			if !known[i] {
+				continue
+			}
+			v := &compared.Versus[i]
+			g.Rows[i].Cells[b].Standings[metric] = Standing{
+				Best: mean(i) == best, Second: mean(i) == second,
+				// Without a p-value (one split) there was no test.
+				Tied: v.Tied && mean(i) < best && !math.IsNaN(v.Adjusted),
 			}
 		}
 	}

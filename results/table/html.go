@@ -46,7 +46,11 @@ func (g *Group) HTML(level float64) (template.HTML, error) {
 	if tied(tables) {
 		h.Tie = "≈: not separable from the best: " + g.Test + "."
 	}
-	h.Notes = append([]string{reachNote(level)}, g.Notes...)
+	h.Notes = []string{reachNote(level)}
+	if g.Baseline != "" {
+		h.Notes = append(h.Notes, fewerNote(g.Baseline))
+	}
+	h.Notes = append(h.Notes, g.Notes...)
 	return execute("group", h)
 }
 
@@ -68,7 +72,10 @@ func htmlOf(t *grid) htmlGrid {
 		var line []htmlField
 		for c, f := range row {
 			field := htmlField{Text: f.text, Numeric: !t.words[c], Standing: f.Standing}
-			if !math.IsNaN(f.value) {
+			switch {
+			case math.IsInf(f.value, 0): // as scripts spell it
+				field.Value = strings.Replace(fmt.Sprint(f.value), "Inf", "Infinity", 1)
+			case !math.IsNaN(f.value):
 				field.Value = strconv.FormatFloat(f.value, 'g', -1, 64)
 			}
 			line = append(line, field)

@@ -33,6 +33,7 @@ type (
 		TestRows     [2]int       `json:"test_rows"` // fewest and most
 		Budgets      []int        `json:"budgets"`
 		Test         string       `json:"test,omitempty"` // behind "tied"
+		Baseline     string       `json:"baseline,omitempty"`
 		Predictors   []jsonRow    `json:"predictors"`
 		Notes        []string     `json:"notes"`
 	}
@@ -49,6 +50,7 @@ type (
 		Options      map[string]string `json:"options,omitempty"`
 		Transductive bool              `json:"transductive"`
 		Reach        jsonReach         `json:"labels_to_reach"`
+		Efficiency   *jsonEfficiency   `json:"efficiency,omitempty"`
 		Cells        []jsonCell        `json:"cells"`
 	}
 	// jsonReach has a bound where a level is reached below the first budget,
@@ -61,6 +63,17 @@ type (
 		High    *float64 `json:"high"` // null also where it lies above the last
 		Splits  int      `json:"splits"`
 		Budgets [2]int   `json:"budgets"` // the least and the most
+	}
+	// jsonEfficiency compares with the group's baseline.
+	jsonEfficiency struct {
+		Fewer    *float64 `json:"fewer_labels"` // the baseline's labels over this one's
+		AtLeast  bool     `json:"at_least,omitempty"`
+		AtMost   bool     `json:"at_most,omitempty"`
+		Low      *float64 `json:"low"`
+		High     *float64 `json:"high"` // null also where there is no bound
+		Area     *float64 `json:"area"` // mean of tau over log n
+		AreaLow  *float64 `json:"area_low"`
+		AreaHigh *float64 `json:"area_high"`
 	}
 	jsonCell struct {
 		Budget    int                   `json:"budget"`
@@ -111,7 +124,7 @@ func writeJSON(w io.Writer, c *Comparison) error {
 		group := jsonGroup{
 			Space: g.Name, Digest: g.Space.Digest, Label: g.Space.Label, Target: g.Space.Target, Protocol: jsonProtocol(g.Protocol),
 			Rows: g.Facts.Rows, LabelQuality: fact(g.Facts.LabelQuality), Noise: fact(g.Facts.Noise), Ceiling: fact(g.Facts.Ceiling),
-			Splits: g.Splits, Repeats: g.Repeats, TestRows: g.TestRows, Budgets: g.Budgets, Test: g.Test,
+			Splits: g.Splits, Repeats: g.Repeats, TestRows: g.TestRows, Budgets: g.Budgets, Test: g.Test, Baseline: g.Baseline,
 			Notes: append([]string{}, g.Notes...),
 		}
 		for r := range g.Rows {
@@ -136,6 +149,12 @@ func jsonOf(row *Row) jsonRow {
 		j.Reach.AtMost = row.Reach.Least
 	case math.IsInf(row.Reach.Labels, 1):
 		j.Reach.Above = row.Reach.Most
+	}
+	if e := row.Efficiency; e != nil {
+		j.Efficiency = &jsonEfficiency{
+			Fewer: known(e.Fewer.Value), AtLeast: e.Fewer.AtLeast, AtMost: e.Fewer.AtMost, Low: known(e.Fewer.Low), High: known(e.Fewer.High),
+			Area: known(e.Area.Mean), AreaLow: known(e.Area.Low), AreaHigh: known(e.Area.High),
+		}
 	}
 	for i := range row.Cells {
 		c := &row.Cells[i]

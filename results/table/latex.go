@@ -52,7 +52,7 @@ func writeLaTeX(w io.Writer, c *Comparison, siunitx bool) error {
 			parts := grids[m].split(latexBudgets)
 			for p := range parts {
 				part := &parts[p]
-				title := fmt.Sprintf("%s. %s", part.caption, g.protocol())
+				title := part.caption + "; " + g.protocol()
 				key := strings.Join(append([]string{title, fmt.Sprint(m, p)}, part.header...), "\x00")
 				for from := 0; from < len(part.rows); from += latexRows {
 					rows := part.rows[from:min(from+latexRows, len(part.rows))]
@@ -81,12 +81,18 @@ func writeLaTeX(w io.Writer, c *Comparison, siunitx bool) error {
 	p := latexPage{w: w, siunitx: siunitx}
 	p.preamble()
 	for i, t := range tables {
-		t.caption += ". Bold: best mean of its column within a space; underlined: second."
+		t.caption += "."
+		if !strings.HasPrefix(t.caption, "Sample efficiency") {
+			t.caption += " Bold: best mean of its column within a space; underlined: second."
+		}
 		if hasTie(t) {
 			t.caption += " ≈: not separable from the best: " + c.Groups[0].Test + "."
 		}
 		if strings.HasPrefix(t.caption, "Kendall") {
 			t.caption += " " + reachNote(c.Reach)
+		}
+		if strings.HasPrefix(t.caption, "Sample efficiency") {
+			t.caption += " " + fewerNote(c.Groups[0].Baseline)
 		}
 		p.table(t, i+1)
 	}
@@ -112,7 +118,7 @@ func writeTrialsLaTeX(w io.Writer, c *Comparison, siunitx bool) error {
 		for rows := range slices.Chunk(t.rows, latexRows) {
 			number++
 			p.table(&latexTable{
-				caption: "Trials on " + g.Name + ". " + g.protocol(), header: t.header, words: t.words,
+				caption: "Trials on " + g.Name + "; " + g.protocol(), header: t.header, words: t.words,
 				blocks: []latexBlock{{g.Name, rows}},
 			}, number)
 		}
@@ -217,7 +223,7 @@ func (p *latexPage) field(f *field) string {
 	case f.Second:
 		s = `\underline{` + s + `}`
 	}
-	if f.Tied && !f.Best {
+	if f.Tied {
 		s += `\rlap{$^{\approx}$}`
 	}
 	return s
@@ -268,6 +274,8 @@ func escapeLaTeX(s string) string {
 			b.WriteString(`$\pm$`)
 		case '≤':
 			b.WriteString(`$\le$`)
+		case '≥':
+			b.WriteString(`$\ge$`)
 		case '≈':
 			b.WriteString(`$\approx$`)
 		case '†':

@@ -174,6 +174,9 @@ func (p *page) group(g *Group, level float64) {
 		p.note(tie + ": not separable from the best: " + g.Test + ".")
 	}
 	p.note(reachNote(level))
+	if g.Baseline != "" {
+		p.note(fewerNote(g.Baseline))
+	}
 	for _, note := range g.Notes {
 		p.note(note)
 	}
