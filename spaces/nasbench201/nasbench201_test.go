@@ -216,8 +216,12 @@ func TestSeedsAddSingleRuns(t *testing.T) {
 		row    int
 		want   float64
 	}{
-		{"cifar10_validation_run0", 0, 90}, {"cifar10_validation_run2", 0, 89}, {"cifar10_validation_run1", 5, 69.5},
-		{"cifar10_validation_run2", 5, math.NaN()}, {"cifar100_test_run0", 6, 46}, {"imagenet16-120_test_run2", 6, 15},
+		{"cifar10_validation_run0", 0, 90},
+		{"cifar10_validation_run2", 0, 89},
+		{"cifar10_validation_run1", 5, 69.5},
+		{"cifar10_validation_run2", 5, math.NaN()},
+		{"cifar100_test_run0", 6, 46},
+		{"imagenet16-120_test_run2", 6, 15},
 	} {
 		if got := column(t, s, tc.column)[tc.row]; got != tc.want && !(math.IsNaN(got) && math.IsNaN(tc.want)) {
 			t.Errorf("%s of row %d is %v, want %v", tc.column, tc.row, got, tc.want)
@@ -256,12 +260,12 @@ func TestMissingFiles(t *testing.T) {
 }
 
 func TestMalformedFiles(t *testing.T) {
-	swap := func(old, new string) func([]byte) []byte {
+	swap := func(from, to string) func([]byte) []byte {
 		return func(data []byte) []byte {
-			if !bytes.Contains(data, []byte(old)) {
-				t.Fatalf("the fixture has no %q", old)
+			if !bytes.Contains(data, []byte(from)) {
+				t.Fatalf("the fixture has no %q", from)
 			}
-			return bytes.Replace(data, []byte(old), []byte(new), 1)
+			return bytes.Replace(data, []byte(from), []byte(to), 1)
 		}
 	}
 	cut := func(n int) func([]byte) []byte {
