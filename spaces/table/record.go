@@ -315,7 +315,7 @@ func (d *decoder) fields(set func(name string, v any) error, depth int) error {
 		if err != nil {
 			return err
 		}
-		if v == (any)(object{}) {
+		if v == any(object{}) {
 			continue
 		}
 		if err := set(name, v); err != nil {
@@ -378,7 +378,7 @@ func readJSON(data []byte, f func(*record) error) error {
 			r.values[name] = v
 			return nil
 		}, 0)
-		if err == nil && v != (any)(object{}) {
+		if err == nil && v != any(object{}) {
 			err = errors.New("a row must be an object of columns and values")
 		}
 		if err != nil {

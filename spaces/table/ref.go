@@ -15,8 +15,11 @@ type ref struct {
 	index []int
 }
 
-// maxIndex bounds an index into a list.
-const maxIndex = 1 << 20
+// parseIndex reads an index into a list, of at most 20 bits.
+func parseIndex(s string) (int, bool) {
+	i, err := strconv.ParseUint(s, 10, 20)
+	return int(i), err == nil
+}
 
 func parseRef(s string) (ref, error) {
 	r := ref{name: s, base: s}
@@ -28,9 +31,9 @@ func parseRef(s string) (ref, error) {
 		if open <= 0 {
 			break
 		}
-		i, err := strconv.Atoi(r.base[open+1 : len(r.base)-1])
-		if err != nil || i < 0 || i > maxIndex {
-			break
+		i, ok := parseIndex(r.base[open+1 : len(r.base)-1])
+		if !ok {
+			break // the brackets belong to the name
 		}
 		r.index = append([]int{i}, r.index...)
 		r.base = r.base[:open]

@@ -3,6 +3,7 @@ package table
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -31,9 +32,7 @@ func open(t *testing.T, description, name, data string, options map[string]strin
 	t.Helper()
 	dir := t.TempDir()
 	all := map[string]string{"file": filepath.Join(dir, "mine.yaml")}
-	for k, v := range options {
-		all[k] = v
-	}
+	maps.Copy(all, options)
 	for file, text := range map[string]string{"mine.yaml": description, name: data} {
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -329,7 +328,9 @@ func TestMistakesAreNamed(t *testing.T) {
 		}
 		return strings.NewReplacer(pairs...).Replace(s)
 	}
-	graph := func(ops, matrix string) string { return fmt.Sprintf(`[{"acc": 1, "ops": %s, "matrix": %s}]`, ops, matrix) }
+	graph := func(ops, matrix string) string {
+		return fmt.Sprintf(`[{"acc": 1, "ops": %s, "matrix": %s}]`, ops, matrix)
+	}
 	bomb := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := 1; i < 9; i++ {
 		bomb += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
