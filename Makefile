@@ -55,7 +55,8 @@ cross: ## build for the other platforms
 
 check: lint cross test test-kernels ## what CI runs
 
-tables: build ## write the README's table again from the records in docs/quick
+tables: build ## write the README's table and curve again from the records in docs/quick
+	@$(BIN) plot docs/quick --kind curves -o docs/quick/curve.svg
 	@$(BIN) table docs/quick --format markdown > README.table
 	@awk '/^<!-- end of table -->/ {skip = 0} !skip {print} /^<!-- table:/ {skip = 1; while ((getline line < "README.table") > 0) print line}' README.md > README.new
 	@mv README.new README.md && rm README.table

@@ -64,3 +64,27 @@ func TestTableOfREADME(t *testing.T) {
 		t.Errorf("the README's table is not that of docs/quick; `make tables` writes it. Got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// TestCurveOfREADME checks that the README's picture is the one that its
+// records give.
+func TestCurveOfREADME(t *testing.T) {
+	dir := filepath.Join("..", "..", "docs", "quick")
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "](docs/quick/curve.svg)") {
+		t.Error("README.md does not show docs/quick/curve.svg")
+	}
+	got, err := os.ReadFile(filepath.Join(dir, "curve.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"plot", dir, "--kind", "curves"}, strings.NewReader(""), &stdout, &stderr); code != exitOK {
+		t.Fatalf("exit code %d: %s", code, stderr.String())
+	}
+	if !bytes.Equal(got, stdout.Bytes()) {
+		t.Error("docs/quick/curve.svg is not the curve of docs/quick's records; `make tables` writes it")
+	}
+}

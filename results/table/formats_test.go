@@ -409,6 +409,54 @@ func TestManyBudgetsSplitTextTables(t *testing.T) {
 	}
 }
 
+// TestTiesAreThoseOfTheTest compares a predictor that is worse on average but
+// not on every split with one that is worse everywhere.
+func TestTiesAreThoseOfTheTest(t *testing.T) {
+	var rs []results.Record
+	for split, taus := range [][]float64{{.70, .60, .50}, {.66, .68, .48}, {.71, .66, .52}, {.69, .70, .49}, {.70, .66, .51}} {
+		for p, name := range []string{"a", "b", "c"} {
+			r := record(name, .5, 20, split)
+			r.Metrics = map[string]float64{"kendall_tau": taus[p]}
+			rs = append(rs, r)
+		}
+	}
+	c := compare(t, rs, table.Options{})
+	rows := c.Groups[0].Rows
+	for i, want := range []table.Standing{{Best: true}, {Second: true, Tied: true}, {}} {
+		if got := rows[i].Cells[0].Standings["kendall_tau"]; got != want {
+			t.Errorf("%s: got %+v, want %+v", rows[i].Name, got, want)
+		}
+	}
+	for f, want := range map[table.Format]string{
+		table.Text: ".660 ± .046~", table.Markdown: "*.660 ± .046*", table.HTML: `<u>.660 ± .046</u><span class="tie">≈</span>`,
+		table.LaTeX: `\underline{$.660 \pm .046$}\rlap{$^{\approx}$}`, table.LaTeXSIunitx: `\underline{\num{0.660 +- 0.046}}\rlap{$^{\approx}$}`,
+	} {
+		text := write(t, c, f)
+		if !strings.Contains(text, want) || !strings.Contains(text, "not separable from the best: paired t test over splits with Holm") {
+			t.Errorf("%s: want %s and the test's name in\n%s", f, want, text)
+		}
+	}
+}
+
+func TestOverallTakesPredictorsOfEveryGroup(t *testing.T) {
+	rs := many()
+	for i := range rs {
+		if rs[i].Space.Alias == "third_space" && rs[i].Predictor.Alias == "params" {
+			rs[i].Predictor.Alias, rs[i].Predictor.Name = "params2", "params2"
+		}
+	}
+	names, o, err := compare(t, rs, table.Options{}).Overall()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) != 3 || names[0] != nasty || o.Blocks != 3*11-3 || len(o.Ranks) != 3 {
+		t.Errorf("got %q over %d blocks, want three predictors over the 30 cells without a failed trial", names, o.Blocks)
+	}
+	if _, _, err := compare(t, protocols(), table.Options{}).Overall(); !errors.Is(err, table.ErrMixed) {
+		t.Errorf("two presets: got %v, want ErrMixed", err)
+	}
+}
+
 func TestStandings(t *testing.T) {
 	rs := []results.Record{record("a", .5, 20, 0), record("b", .5, 20, 0), record("c", .3, 20, 0), record("d", .2, 20, 0)}
 	rows := compare(t, rs, table.Options{}).Groups[0].Rows

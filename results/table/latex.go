@@ -245,6 +245,7 @@ func leadingZero(s string) string {
 // of \\, and letters that pdflatex lacks become question marks.
 func escapeLaTeX(s string) string {
 	var b strings.Builder
+	last := rune(0)
 	for _, r := range s {
 		switch r {
 		case '\\':
@@ -268,8 +269,11 @@ func escapeLaTeX(s string) string {
 			b.WriteString(`\char34{}`)
 		case '[', ']', '*':
 			b.WriteString("{" + string(r) + "}")
-		case '-', '\'': // no ligatures
-			b.WriteString(string(r) + "{}")
+		case '-', '\'':
+			if r == last { // no ligatures
+				b.WriteString("{}")
+			}
+			b.WriteRune(r)
 		case '±':
 			b.WriteString(`$\pm$`)
 		case '≤':
@@ -292,6 +296,7 @@ func escapeLaTeX(s string) string {
 				b.WriteByte('?')
 			}
 		}
+		last = r
 	}
 	return b.String()
 }
