@@ -232,18 +232,19 @@ func (s *sheet) grid(rows [][]string) {
 		}
 	}
 	for _, r := range rows {
-		prefix := " "
+		var prefix strings.Builder
+		prefix.WriteString(" ")
 		last := len(r) - 1
 		for i, cell := range r[:last] {
 			if widths[i] > 0 {
-				prefix += " " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1)
+				prefix.WriteString(" " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+1))
 			}
 		}
 		if r[last] == "" {
-			s.printf("%s\n", strings.TrimRight(prefix, " "))
+			s.printf("%s\n", strings.TrimRight(prefix.String(), " "))
 			continue
 		}
-		s.hang(prefix+" ", r[last])
+		s.hang(prefix.String()+" ", r[last])
 	}
 }
 
