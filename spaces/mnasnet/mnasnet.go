@@ -119,6 +119,9 @@ func table(list []row) rows.Table {
 			Column: plugins.Column{Name: m.name, Summary: m.summary, Unit: m.unit, Dataset: "ImageNet-1k", Split: "validation", Runs: 1},
 			Values: make([]float64, len(list)),
 		}
+		if m.device != "" {
+			c.Runs = 0 // a timing is no training run
+		}
 		for i := range list {
 			c.Values[i] = list[i].values[k]
 		}

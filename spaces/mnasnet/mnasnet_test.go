@@ -113,6 +113,15 @@ func TestRows(t *testing.T) {
 	if note := info.Notes[len(info.Notes)-1]; !strings.HasPrefix(note, "1 architectures were trained more than once") || !strings.Contains(note, "0.50 to 0.50 points") {
 		t.Errorf("got note %q, want the spread of the architecture that occurs twice", note)
 	}
+	// The noise of labels is computed from columns of one run with one unit:
+	// different measures of one training must not pass for several trainings.
+	units := make(map[string]bool)
+	for _, c := range info.Columns {
+		if c.Runs == 1 && units[c.Unit] {
+			t.Errorf("column %s looks like another run of a column in %s", c.Name, c.Unit)
+		}
+		units[c.Unit] = units[c.Unit] || c.Runs == 1
+	}
 	b, _, err := s.Read(t.Context(), 2, 3)
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ type measure struct {
 func measures() []measure {
 	list := []measure{
 		{name: "val_top1", summary: "ImageNet top-1 validation accuracy", unit: "%", key: "val_top1", accuracy: true},
-		{name: "val_top5", summary: "ImageNet top-5 validation accuracy", unit: "%", key: "val_top5", accuracy: true},
+		{name: "val_top5", summary: "ImageNet top-5 validation accuracy", unit: "% in top 5", key: "val_top5", accuracy: true},
 	}
 	for _, device := range [][2]string{
 		{"a100", "a GPU A100"},
