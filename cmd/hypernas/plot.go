@@ -222,8 +222,6 @@ func ranks(c *table.Comparison) (*plot.Figure, error) {
 		note = fmt.Sprintf("Friedman p = %s; %s", strings.TrimPrefix(fmt.Sprintf("%.3f", o.P), "0"), note)
 	}
 	title := fmt.Sprintf("Mean ranks by Kendall tau, %s; bars join predictors that the test does not tell apart", c.Groups[0].Protocol)
-	for _, warning := range o.Warnings {
-		title += "; " + warning
-	}
+	title = strings.Join(append([]string{title}, o.Warnings...), "; ")
 	return plot.CriticalDifference(title, &plot.Ranks{Names: names, Mean: o.Ranks, Groups: o.Tied(), Note: note})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -183,14 +184,14 @@ func (b band) Plot(c draw.Canvas, p *plot.Plot) {
 		for _, q := range run {
 			area = append(area, vg.Point{X: x(q.x), Y: y(q.high)})
 		}
-		for i := len(run) - 1; i >= 0; i-- {
-			area = append(area, vg.Point{X: x(run[i].x), Y: y(run[i].low)})
+		for _, q := range slices.Backward(run) {
+			area = append(area, vg.Point{X: x(q.x), Y: y(q.low)})
 		}
 		if len(run) > 1 {
 			c.FillPolygon(b.style.light(0x30), area)
 			continue
 		}
-		bars{b.curve}.bar(c, x(run[0].x), y(run[0].low), y(run[0].high))
+		bars(b).bar(c, x(run[0].x), y(run[0].low), y(run[0].high))
 	}
 }
 

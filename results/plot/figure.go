@@ -139,13 +139,24 @@ func styleOf(i int) style {
 	// Okabe and Ito's colors without yellow, which is faint on white; the first
 	// ones differ most in lightness too.
 	colors := []color.RGBA{
-		{0x00, 0x72, 0xb2, 0xff}, {0xd5, 0x5e, 0x00, 0xff}, {0x00, 0x9e, 0x73, 0xff}, {0x00, 0x00, 0x00, 0xff},
-		{0xcc, 0x79, 0xa7, 0xff}, {0x56, 0xb4, 0xe9, 0xff}, {0xe6, 0x9f, 0x00, 0xff},
+		{0x00, 0x72, 0xb2, 0xff},
+		{0xd5, 0x5e, 0x00, 0xff},
+		{0x00, 0x9e, 0x73, 0xff},
+		{0x00, 0x00, 0x00, 0xff},
+		{0xcc, 0x79, 0xa7, 0xff},
+		{0x56, 0xb4, 0xe9, 0xff},
+		{0xe6, 0x9f, 0x00, 0xff},
 	}
 	dashes := [][]vg.Length{nil, {4, 1.5}, {1.2, 1.2}, {5, 1.5, 1.2, 1.5}, {8, 2}}
 	glyphs := []draw.GlyphDrawer{
-		draw.CircleGlyph{}, draw.SquareGlyph{}, draw.PyramidGlyph{}, diamond{},
-		draw.CrossGlyph{}, draw.RingGlyph{}, draw.PlusGlyph{}, draw.BoxGlyph{},
+		draw.CircleGlyph{},
+		draw.SquareGlyph{},
+		draw.PyramidGlyph{},
+		diamond{},
+		draw.CrossGlyph{},
+		draw.RingGlyph{},
+		draw.PlusGlyph{},
+		draw.BoxGlyph{},
 	}
 	return style{colors[i%len(colors)], dashes[i%len(dashes)], glyphs[i%len(glyphs)]}
 }
@@ -192,7 +203,7 @@ func axes(x, y string) *plot.Plot {
 		a.Label.Text = axis.label
 		a.Label.TextStyle.Font = letters(labelSize).Font
 		a.Tick.Label.Font = letters(smallSize).Font
-		a.LineStyle.Width, a.Tick.LineStyle.Width = vg.Points(.5), vg.Points(.5)
+		a.Width, a.Tick.Width = vg.Points(.5), vg.Points(.5)
 		a.Tick.Length = vg.Points(3)
 		a.Padding = vg.Points(2)
 	}
