@@ -250,7 +250,7 @@ func TestImportRefuses(t *testing.T) {
 		{"no base64", record(func(r *run) string { return strings.Replace(row(*r), `"]`, `!"]`, 1) }), false, "base64"},
 		{"protobuf cut short", edited(func(m []byte) []byte { return m[:len(m)-3] }), false, "field 3: unexpected EOF"},
 		{"protobuf without the last evaluation", edited(func(m []byte) []byte { return m[2*(len(m)/4):] }), false, at("record at byte %d", 0)},
-		{"protobuf of other types", edited(func([]byte) []byte { return []byte{1<<3 | 0, 1} }), false, "byte 0 of 2, field 1: it has another type"},
+		{"protobuf of other types", edited(func([]byte) []byte { return []byte{1 << 3, 1} }), false, "byte 0 of 2, field 1: it has another type"},
 		{"empty protobuf", edited(func([]byte) []byte { return nil }), false, "0 evaluations"},
 		{"an accuracy of 2", record(func(r *run) string { r.test = 2; return row(*r) }), false, at("record at byte %d", 0)},
 		{"an accuracy that is none", record(func(r *run) string { r.validation = math.NaN(); return row(*r) }), false, at("record at byte %d", 0)},
