@@ -92,7 +92,7 @@ rest is scored by Kendall tau, top-k accuracy and sample efficiency.`,
 	root.AddCommand(newPlotCommand(), newReportCommand())
 	root.AddCommand(
 		newRunCommand(), newTableCommand(), newSpaceCommand(), newPredictorCommand(), newPresetCommand(), newSplitCommand(),
-		newBakeCommand(), newPluginCommand(),
+		newDataCommand(), newBakeCommand(), newPluginCommand(),
 	)
 	return root
 }

@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, commands)
 }
 
+// mirrorFolder is where the files of real search spaces lie, on machines that
+// have them.
+var mirrorFolder = filepath.Join("..", "..", "..", "shared", "mirror")
+
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
@@ -40,7 +44,16 @@ func TestScripts(t *testing.T) {
 			// Where the commands are, for plugins given by path.
 			bin, _, _ := strings.Cut(e.Getenv("PATH"), string(os.PathListSeparator))
 			e.Setenv("BIN", bin)
-			return nil
+			mirror, err := filepath.Abs(mirrorFolder)
+			e.Setenv("MIRROR", mirror)
+			return err
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "mirror" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			_, err := os.Stat(mirrorFolder)
+			return err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"count":   countLines,

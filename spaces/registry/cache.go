@@ -31,6 +31,10 @@ var _ Source = Cache{}
 // Default returns the user's cache: hypernas in XDG_CACHE_HOME, or what
 // stands for it on the system.
 func Default() (Cache, error) {
+	dir := os.Getenv("XDG_CACHE_HOME") // not every system's own rule knows it
+	if filepath.IsAbs(dir) {
+		return Cache{filepath.Join(dir, "hypernas")}, nil
+	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		return Cache{}, fmt.Errorf("find the user's cache folder: %w", err)
