@@ -18,6 +18,7 @@ import (
 	"github.com/hypernas/hypernas/spaces/mnasnet"
 	"github.com/hypernas/hypernas/spaces/nasbench101"
 	"github.com/hypernas/hypernas/spaces/nasbench201"
+	"github.com/hypernas/hypernas/spaces/registry"
 	"github.com/hypernas/hypernas/spaces/table"
 	"github.com/hypernas/hypernas/spaces/transnas"
 )
@@ -29,17 +30,18 @@ type builtin[P any] struct {
 }
 
 func builtinSpaces() []builtin[plugins.Space] {
+	files := registry.User()
 	return []builtin[plugins.Space]{
 		{"bundled", func() plugins.Space { return bundled.New() }},
-		{"nasbench101", func() plugins.Space { return nasbench101.New() }},
-		{"nasbench201", func() plugins.Space { return nasbench201.New() }},
-		{"darts", func() plugins.Space { return darts.New() }},
-		{"macro", func() plugins.Space { return macro.New() }},
-		{"mnasnet", func() plugins.Space { return mnasnet.New() }},
-		{"autoformer-tiny", func() plugins.Space { return autoformer.New(autoformer.Tiny) }},
-		{"autoformer-small", func() plugins.Space { return autoformer.New(autoformer.Small) }},
-		{"autoformer-base", func() plugins.Space { return autoformer.New(autoformer.Base) }},
-		{"transnas", func() plugins.Space { return transnas.New() }},
+		{"nasbench101", func() plugins.Space { return nasbench101.New(files) }},
+		{"nasbench201", func() plugins.Space { return nasbench201.New(files) }},
+		{"darts", func() plugins.Space { return darts.New(files) }},
+		{"macro", func() plugins.Space { return macro.New(files) }},
+		{"mnasnet", func() plugins.Space { return mnasnet.New(files) }},
+		{"autoformer-tiny", func() plugins.Space { return autoformer.New(files, autoformer.Tiny) }},
+		{"autoformer-small", func() plugins.Space { return autoformer.New(files, autoformer.Small) }},
+		{"autoformer-base", func() plugins.Space { return autoformer.New(files, autoformer.Base) }},
+		{"transnas", func() plugins.Space { return transnas.New(files) }},
 		{"table", func() plugins.Space { return table.New() }},
 	}
 }

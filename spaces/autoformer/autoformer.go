@@ -29,17 +29,13 @@ const (
 type Space struct {
 	rows.Table
 	size   Size
-	source registry.Source // nil means the user's cache
+	source registry.Source
 }
 
 var _ plugins.Space = (*Space)(nil)
 
-// New returns the space of a size, not yet opened, with its data in the user's
-// cache.
-func New(size Size) *Space { return &Space{size: size} }
-
-// From returns the space with its data from source.
-func From(source registry.Source, size Size) *Space { return &Space{size: size, source: source} }
+// New returns the space of the files in source, not yet opened.
+func New(source registry.Source, size Size) *Space { return &Space{size: size, source: source} }
 
 // name returns the space's name.
 func (s *Space) name() string { return "autoformer-" + string(s.size) }
@@ -85,16 +81,8 @@ func (s *Space) open(given map[string]string) (plugins.SpaceInfo, error) {
 	if err := plugins.SetOptions(&none, given); err != nil {
 		return plugins.SpaceInfo{}, err
 	}
-	source := s.source
-	if source == nil {
-		cache, err := registry.Default()
-		if err != nil {
-			return plugins.SpaceInfo{}, err
-		}
-		source = cache
-	}
 	file := string(s.size) + ".json"
-	data, err := source.Read(set, file)
+	data, err := s.source.Read(set, file)
 	if err != nil {
 		return plugins.SpaceInfo{}, err
 	}

@@ -30,7 +30,7 @@ func TestContract(t *testing.T) {
 	data := fixture(t)
 	for _, size := range []Size{Tiny, Small, Base} {
 		source := registry.Memory{"autoformer/" + string(size) + ".json": data}
-		plugintest.Space(t, func() plugins.Space { return From(source, size) })
+		plugintest.Space(t, func() plugins.Space { return New(source, size) })
 	}
 }
 
@@ -67,7 +67,7 @@ func TestNetworkHasTheChoices(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	s := From(registry.Memory{"autoformer/tiny.json": fixture(t)}, Tiny)
+	s := New(registry.Memory{"autoformer/tiny.json": fixture(t)}, Tiny)
 	info, err := s.Open(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -112,15 +112,15 @@ func TestMistakesAreNamed(t *testing.T) {
 		if bad == good {
 			t.Fatalf("%s: nothing replaced", name)
 		}
-		_, err := From(registry.Memory{"autoformer/tiny.json": []byte(bad)}, Tiny).Open(t.Context(), nil)
+		_, err := New(registry.Memory{"autoformer/tiny.json": []byte(bad)}, Tiny).Open(t.Context(), nil)
 		if err == nil || !strings.Contains(err.Error(), "tiny.json") || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want an error naming tiny.json and %q", name, err, tc.want)
 		}
 	}
-	if _, err := From(registry.Memory{"autoformer/tiny.json": []byte("{}")}, Tiny).Open(t.Context(), nil); err == nil {
+	if _, err := New(registry.Memory{"autoformer/tiny.json": []byte("{}")}, Tiny).Open(t.Context(), nil); err == nil {
 		t.Error("a file without architectures was accepted")
 	}
-	if _, err := From(registry.Memory{}, Base).Open(t.Context(), nil); !errors.Is(err, plugins.ErrDataMissing) {
+	if _, err := New(registry.Memory{}, Base).Open(t.Context(), nil); !errors.Is(err, plugins.ErrDataMissing) {
 		t.Errorf("no data: got %v, want ErrDataMissing", err)
 	}
 }
@@ -135,7 +135,7 @@ func TestRealData(t *testing.T) {
 		if err != nil {
 			t.Skipf("the real data is not there: %v", err)
 		}
-		s := From(registry.Memory{"autoformer/" + string(size) + ".json": data}, size)
+		s := New(registry.Memory{"autoformer/" + string(size) + ".json": data}, size)
 		info, err := s.Open(t.Context(), nil) // which compares the parameters of every architecture
 		if err != nil {
 			t.Fatal(err)

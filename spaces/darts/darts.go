@@ -34,14 +34,13 @@ const poolSeed = "hypernas darts, random pool 1"
 // Space is the search space.
 type Space struct {
 	rows.Table
-	// Source hands over the files; nil stands for the user's cache.
-	Source registry.Source
+	source registry.Source
 }
 
 var _ plugins.Space = (*Space)(nil)
 
-// New returns the space, not yet opened, on the user's cache.
-func New() *Space { return &Space{} }
+// New returns the space of the files in source, not yet opened.
+func New(source registry.Source) *Space { return &Space{source: source} }
 
 // Describe implements plugins.Space.
 func (s *Space) Describe(context.Context) (plugins.Description, error) {
@@ -73,21 +72,13 @@ func (s *Space) Open(ctx context.Context, given map[string]string) (plugins.Spac
 	case sized && o.Pool != "random":
 		return plugins.SpaceInfo{}, fmt.Errorf("%w: n=%d; pool=%s has a size of its own", plugins.ErrOption, o.N, o.Pool)
 	}
-	source := s.Source
-	if source == nil {
-		cache, err := registry.Default()
-		if err != nil {
-			return plugins.SpaceInfo{}, err
-		}
-		source = cache
-	}
 	names := []string{"surrogate.onnx", "encoding.json"}
 	if o.Pool == "xgb" {
 		names = append(names, "xgb_725.json", "xgb_500.json")
 	}
 	files := make([][]byte, len(names))
 	for i, name := range names {
-		data, err := source.Read("darts", name)
+		data, err := s.source.Read("darts", name)
 		if err != nil {
 			return plugins.SpaceInfo{}, err
 		}

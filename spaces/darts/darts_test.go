@@ -55,7 +55,7 @@ func mirror(t testing.TB) registry.Memory {
 
 func open(t testing.TB, source registry.Source, options map[string]string) (*Space, plugins.SpaceInfo) {
 	t.Helper()
-	s := &Space{Source: source}
+	s := New(source)
 	info, err := s.Open(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func column(t testing.TB, s *Space, name string) []float64 {
 }
 
 func TestConformance(t *testing.T) {
-	create := func() plugins.Space { return &Space{Source: fixture(t)} }
+	create := func() plugins.Space { return New(fixture(t)) }
 	t.Run("random", func(t *testing.T) {
 		plugintest.Space(t, create, plugintest.With(map[string]string{"n": "300"}))
 	})
@@ -196,7 +196,7 @@ func TestOpenRefuses(t *testing.T) {
 		}, xgb, []string{"xgb_725.json", "unexpected end"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := (&Space{Source: c.source}).Open(t.Context(), c.options)
+			_, err := New(c.source).Open(t.Context(), c.options)
 			if err == nil || c.is != nil && !errors.Is(err, c.is) {
 				t.Fatalf("got %v, want an error that wraps %v", err, c.is)
 			}

@@ -121,7 +121,7 @@ func BenchmarkOpen(b *testing.B) {
 	files := mirror(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := (&Space{Source: files}).Open(b.Context(), nil); err != nil {
+		if _, err := New(files).Open(b.Context(), nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -20,14 +20,13 @@ const epochs = 50
 // Space is the search space.
 type Space struct {
 	rows.Table
-	// Source hands over the file; nil stands for the user's cache.
-	Source registry.Source
+	source registry.Source
 }
 
 var _ plugins.Space = (*Space)(nil)
 
-// New returns the space, not yet opened, on the user's cache.
-func New() *Space { return &Space{} }
+// New returns the space of the files in source, not yet opened.
+func New(source registry.Source) *Space { return &Space{source: source} }
 
 // Describe implements plugins.Space.
 func (s *Space) Describe(context.Context) (plugins.Description, error) {
@@ -48,15 +47,7 @@ func (s *Space) Open(_ context.Context, given map[string]string) (plugins.SpaceI
 	if err := plugins.SetOptions(&struct{}{}, given); err != nil {
 		return plugins.SpaceInfo{}, err
 	}
-	source := s.Source
-	if source == nil {
-		cache, err := registry.Default()
-		if err != nil {
-			return plugins.SpaceInfo{}, err
-		}
-		source = cache
-	}
-	data, err := source.Read("macro", "macro.json")
+	data, err := s.source.Read("macro", "macro.json")
 	if err != nil {
 		return plugins.SpaceInfo{}, err
 	}

@@ -40,7 +40,7 @@ func mirror(t testing.TB) registry.Memory {
 
 func open(t testing.TB, source registry.Source) (*Space, plugins.SpaceInfo) {
 	t.Helper()
-	s := &Space{Source: source}
+	s := New(source)
 	info, err := s.Open(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func column(t testing.TB, s *Space, name string) []float64 {
 }
 
 func TestConformance(t *testing.T) {
-	plugintest.Space(t, func() plugins.Space { return &Space{Source: fixture(t)} })
+	plugintest.Space(t, func() plugins.Space { return New(fixture(t)) })
 }
 
 // TestFixture reads the invented file. That its parameters and multiply-adds
@@ -218,7 +218,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"text for a number", edit("1985514", `"many"`), []string{"entry 0", "params"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := (&Space{Source: c.source}).Open(t.Context(), nil)
+			_, err := New(c.source).Open(t.Context(), nil)
 			if err == nil {
 				t.Fatal("got no error")
 			}
@@ -299,7 +299,7 @@ func BenchmarkOpen(b *testing.B) {
 	files := mirror(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := (&Space{Source: files}).Open(b.Context(), nil); err != nil {
+		if _, err := New(files).Open(b.Context(), nil); err != nil {
 			b.Fatal(err)
 		}
 	}

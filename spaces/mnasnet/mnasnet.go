@@ -28,16 +28,13 @@ func defaults() options { return options{Column: "val_top1"} }
 // Space is the search space.
 type Space struct {
 	rows.Table
-	source registry.Source // nil means the user's cache
+	source registry.Source
 }
 
 var _ plugins.Space = (*Space)(nil)
 
-// New returns the space, not yet opened, with its data in the user's cache.
-func New() *Space { return &Space{} }
-
-// From returns the space with its data from source.
-func From(source registry.Source) *Space { return &Space{source: source} }
+// New returns the space of the files in source, not yet opened.
+func New(source registry.Source) *Space { return &Space{source: source} }
 
 // Describe implements plugins.Space.
 func (*Space) Describe(context.Context) (plugins.Description, error) {
@@ -69,15 +66,7 @@ func (s *Space) open(given map[string]string) (plugins.SpaceInfo, error) {
 	if err := plugins.SetOptions(&o, given); err != nil {
 		return plugins.SpaceInfo{}, err
 	}
-	source := s.source
-	if source == nil {
-		cache, err := registry.Default()
-		if err != nil {
-			return plugins.SpaceInfo{}, err
-		}
-		source = cache
-	}
-	data, err := source.Read(set, archive)
+	data, err := s.source.Read(set, archive)
 	if err != nil {
 		return plugins.SpaceInfo{}, err
 	}

@@ -65,7 +65,7 @@ func memory(t testing.TB, files ...string) registry.Memory {
 
 func TestContract(t *testing.T) {
 	source := memory(t, fixture(t)...)
-	create := func() plugins.Space { return From(source) }
+	create := func() plugins.Space { return New(source) }
 	plugintest.Space(t, create)
 	plugintest.Space(t, create, plugintest.With(map[string]string{"column": "throughput_tpuv3"}))
 }
@@ -87,7 +87,7 @@ func TestParamsAreEfficientNets(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	s := From(memory(t, fixture(t)...))
+	s := New(memory(t, fixture(t)...))
 	info, err := s.Open(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -188,30 +188,30 @@ func TestMistakesAreNamed(t *testing.T) {
 		if files[3] == good[3] {
 			t.Fatalf("%s: nothing replaced", name)
 		}
-		_, err := From(memory(t, files...)).Open(t.Context(), nil)
+		_, err := New(memory(t, files...)).Open(t.Context(), nil)
 		if err == nil || !strings.Contains(err.Error(), "result_1.json") || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want an error naming result_1.json and %q", name, err, tc.want)
 		}
 	}
 	files := slices.Clone(good)
 	files[7] = strings.Replace(files[7], `"macs": `, `"macs": 1`, 1)
-	if _, err := From(memory(t, files...)).Open(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "multiply-adds") {
+	if _, err := New(memory(t, files...)).Open(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "multiply-adds") {
 		t.Errorf("one architecture, two costs: got %v", err)
 	}
-	if _, err := From(memory(t)).Open(t.Context(), nil); err == nil {
+	if _, err := New(memory(t)).Open(t.Context(), nil); err == nil {
 		t.Error("an empty archive was accepted")
 	}
-	if _, err := From(registry.Memory{}).Open(t.Context(), nil); !errors.Is(err, plugins.ErrDataMissing) {
+	if _, err := New(registry.Memory{}).Open(t.Context(), nil); !errors.Is(err, plugins.ErrDataMissing) {
 		t.Errorf("no data: got %v, want ErrDataMissing", err)
 	}
-	if _, err := From(memory(t, good...)).Open(t.Context(), map[string]string{"column": "params"}); !errors.Is(err, plugins.ErrOption) {
+	if _, err := New(memory(t, good...)).Open(t.Context(), map[string]string{"column": "params"}); !errors.Is(err, plugins.ErrOption) {
 		t.Errorf("no such column: got %v, want ErrOption", err)
 	}
 }
 
 // TestOptionNamesColumns keeps the option's choices and the columns together.
 func TestOptionNamesColumns(t *testing.T) {
-	d, err := New().Describe(t.Context())
+	d, err := New(registry.Memory{}).Describe(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestRealData(t *testing.T) {
 	if err != nil {
 		t.Skipf("the real data is not there: %v", err)
 	}
-	s := From(registry.Memory{"mnasnet/accel.tar.gz": data})
+	s := New(registry.Memory{"mnasnet/accel.tar.gz": data})
 	info, err := s.Open(t.Context(), nil) // which compares the parameters of every file
 	if err != nil {
 		t.Fatal(err)

@@ -35,17 +35,14 @@ func defaults() options { return options{Data: dataSample} }
 // Space is the search space.
 type Space struct {
 	rows.Table
-	source   registry.Source // nil for the user's cache
-	vertices int             // of the largest module
+	source   registry.Source
+	vertices int // of the largest module
 }
 
 var _ plugins.Space = (*Space)(nil)
 
-// New returns the space of the files in the user's cache, not yet opened.
-func New() *Space { return NewFrom(nil) }
-
-// NewFrom returns the space of the files in source, not yet opened.
-func NewFrom(source registry.Source) *Space {
+// New returns the space of the files in source, not yet opened.
+func New(source registry.Source) *Space {
 	return &Space{source: source, vertices: nb101.MaxVertices}
 }
 
@@ -71,26 +68,18 @@ func (s *Space) Open(_ context.Context, given map[string]string) (plugins.SpaceI
 	if err := plugins.SetOptions(&o, given); err != nil {
 		return plugins.SpaceInfo{}, err
 	}
-	source := s.source
-	if source == nil {
-		cache, err := registry.Default()
-		if err != nil {
-			return plugins.SpaceInfo{}, err
-		}
-		source = cache
-	}
 	if o.Data == dataOfficial {
-		return s.openOfficial(source, o)
+		return s.openOfficial(o)
 	}
-	return s.openSample(source, o)
+	return s.openSample(o)
 }
 
 // openSample opens the 30,001 modules.
-func (s *Space) openSample(source registry.Source, o options) (plugins.SpaceInfo, error) {
+func (s *Space) openSample(o options) (plugins.SpaceInfo, error) {
 	var list []sampleRow
 	var contents [][]byte
 	for _, name := range []string{"data-20k.json", "data-10k.json"} {
-		data, err := source.Read(set, name)
+		data, err := s.source.Read(set, name)
 		if err != nil {
 			return plugins.SpaceInfo{}, err
 		}
@@ -101,7 +90,7 @@ func (s *Space) openSample(source registry.Source, o options) (plugins.SpaceInfo
 		list = append(list, more...)
 		contents = append(contents, data)
 	}
-	x, err := openIndex(source, s.vertices)
+	x, err := openIndex(s.source, s.vertices)
 	if err != nil {
 		return plugins.SpaceInfo{}, err
 	}
@@ -143,8 +132,8 @@ func (s *Space) openSample(source registry.Source, o options) (plugins.SpaceInfo
 }
 
 // openOfficial opens all modules of the official file.
-func (s *Space) openOfficial(source registry.Source, o options) (plugins.SpaceInfo, error) {
-	table, err := openOfficial(source, s.vertices, func() (io.Reader, error) { return readOfficial(source) })
+func (s *Space) openOfficial(o options) (plugins.SpaceInfo, error) {
+	table, err := openOfficial(s.source, s.vertices, func() (io.Reader, error) { return readOfficial(s.source) })
 	if errors.Is(err, plugins.ErrDataMissing) {
 		err = fmt.Errorf("%w; or, if you have the file: hypernas data import %s FILE", err, set)
 	}

@@ -227,7 +227,7 @@ func openMirror(t *testing.T) mirror {
 // TestMirror opens the real files: Open compares the parameters of every row
 // with those of its graph.
 func TestMirror(t *testing.T) {
-	s := NewFrom(openMirror(t))
+	s := New(openMirror(t))
 	info, err := s.Open(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)

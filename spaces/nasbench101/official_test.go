@@ -390,7 +390,7 @@ func TestImportAll(t *testing.T) {
 	runtime.ReadMemStats(&memory)
 	t.Logf("heap memory obtained from the system, the test's own included: %d MiB", memory.HeapSys>>20)
 	start = time.Now()
-	s := NewFrom(cache)
+	s := New(cache)
 	info, err := s.Open(t.Context(), map[string]string{"data": "official"})
 	if err != nil {
 		t.Fatal(err)

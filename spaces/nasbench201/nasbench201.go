@@ -30,16 +30,13 @@ func defaults() options { return options{Dataset: datasets()[0].name} }
 // Space is the search space.
 type Space struct {
 	rows.Table
-	source registry.Source // nil for the user's cache
+	source registry.Source
 }
 
 var _ plugins.Space = (*Space)(nil)
 
-// New returns the space of the files in the user's cache, not yet opened.
-func New() *Space { return &Space{} }
-
-// NewFrom returns the space of the files in source, not yet opened.
-func NewFrom(source registry.Source) *Space { return &Space{source: source} }
+// New returns the space of the files in source, not yet opened.
+func New(source registry.Source) *Space { return &Space{source: source} }
 
 // Describe implements plugins.Space.
 func (s *Space) Describe(context.Context) (plugins.Description, error) {
@@ -62,15 +59,7 @@ func (s *Space) Open(_ context.Context, given map[string]string) (plugins.SpaceI
 	if err := plugins.SetOptions(&o, given); err != nil {
 		return plugins.SpaceInfo{}, err
 	}
-	source := s.source
-	if source == nil {
-		cache, err := registry.Default()
-		if err != nil {
-			return plugins.SpaceInfo{}, err
-		}
-		source = cache
-	}
-	files, err := readFiles(source, o.Seeds)
+	files, err := readFiles(s.source, o.Seeds)
 	if err != nil {
 		return plugins.SpaceInfo{}, err
 	}

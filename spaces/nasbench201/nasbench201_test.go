@@ -72,7 +72,7 @@ func zipFolder(t testing.TB, folder string) []byte {
 
 func open(t testing.TB, source registry.Source, options map[string]string) (*Space, plugins.SpaceInfo) {
 	t.Helper()
-	s := NewFrom(source)
+	s := New(source)
 	info, err := s.Open(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -94,8 +94,8 @@ func column(t *testing.T, s *Space, name string) []float64 {
 
 func TestContract(t *testing.T) {
 	source := miniature(t, true)
-	plugintest.Space(t, func() plugins.Space { return NewFrom(source) })
-	plugintest.Space(t, func() plugins.Space { return NewFrom(source) }, plugintest.With(map[string]string{"dataset": "imagenet16-120", "seeds": "true"}))
+	plugintest.Space(t, func() plugins.Space { return New(source) })
+	plugintest.Space(t, func() plugins.Space { return New(source) }, plugintest.With(map[string]string{"dataset": "imagenet16-120", "seeds": "true"}))
 }
 
 func TestColumnsAreThoseOfTheFiles(t *testing.T) {
@@ -252,7 +252,7 @@ func TestMissingFiles(t *testing.T) {
 	}{{csvName, "false"}, {zipName, "false"}, {pickleName, "true"}} {
 		source := miniature(t, true)
 		delete(source, "nasbench201/"+tc.drop)
-		_, err := NewFrom(source).Open(t.Context(), map[string]string{"seeds": tc.seeds})
+		_, err := New(source).Open(t.Context(), map[string]string{"seeds": tc.seeds})
 		if !errors.Is(err, plugins.ErrDataMissing) || !strings.Contains(err.Error(), tc.drop) {
 			t.Errorf("without %s: got %v, want an error that wraps plugins.ErrDataMissing", tc.drop, err)
 		}
@@ -295,7 +295,7 @@ func TestMalformedFiles(t *testing.T) {
 			source := miniature(t, true)
 			key := "nasbench201/" + tc.file
 			source[key] = tc.damage(source[key])
-			_, err := NewFrom(source).Open(t.Context(), map[string]string{"seeds": "true"})
+			_, err := New(source).Open(t.Context(), map[string]string{"seeds": "true"})
 			if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want an error with %q that wraps ErrMalformed", err, tc.want)
 			}
@@ -336,7 +336,7 @@ func TestFilesMustAgree(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			source := miniature(t, true)
 			tc.damage(source)
-			_, err := NewFrom(source).Open(t.Context(), map[string]string{"seeds": "true"})
+			_, err := New(source).Open(t.Context(), map[string]string{"seeds": "true"})
 			if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want an error with %q that wraps ErrMalformed", err, tc.want)
 			}

@@ -63,16 +63,13 @@ func defaults() options { return options{Task: tasks()[0].name} }
 // Space is the search space.
 type Space struct {
 	rows.Table
-	source registry.Source // nil for the user's cache
+	source registry.Source
 }
 
 var _ plugins.Space = (*Space)(nil)
 
-// New returns the space of the file in the user's cache, not yet opened.
-func New() *Space { return &Space{} }
-
-// NewFrom returns the space of the file in source, not yet opened.
-func NewFrom(source registry.Source) *Space { return &Space{source: source} }
+// New returns the space of the files in source, not yet opened.
+func New(source registry.Source) *Space { return &Space{source: source} }
 
 // Describe implements plugins.Space.
 func (s *Space) Describe(context.Context) (plugins.Description, error) {
@@ -95,15 +92,7 @@ func (s *Space) Open(_ context.Context, given map[string]string) (plugins.SpaceI
 	if err := plugins.SetOptions(&o, given); err != nil {
 		return plugins.SpaceInfo{}, err
 	}
-	source := s.source
-	if source == nil {
-		cache, err := registry.Default()
-		if err != nil {
-			return plugins.SpaceInfo{}, err
-		}
-		source = cache
-	}
-	data, err := source.Read("transnas", zipName)
+	data, err := s.source.Read("transnas", zipName)
 	if err != nil {
 		return plugins.SpaceInfo{}, err
 	}

@@ -71,7 +71,7 @@ func pack(t testing.TB, files map[string]string) []byte {
 
 func open(t testing.TB, source registry.Source, options map[string]string) (*Space, plugins.SpaceInfo) {
 	t.Helper()
-	s := NewFrom(source)
+	s := New(source)
 	info, err := s.Open(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -93,8 +93,8 @@ func column(t *testing.T, s *Space, name string) []float64 {
 
 func TestContract(t *testing.T) {
 	source := miniature(t)
-	plugintest.Space(t, func() plugins.Space { return NewFrom(source) })
-	plugintest.Space(t, func() plugins.Space { return NewFrom(source) }, plugintest.With(map[string]string{"task": "jigsaw"}))
+	plugintest.Space(t, func() plugins.Space { return New(source) })
+	plugintest.Space(t, func() plugins.Space { return New(source) }, plugintest.With(map[string]string{"task": "jigsaw"}))
 }
 
 func TestRowsAreThoseOfTheFile(t *testing.T) {
@@ -180,7 +180,7 @@ func TestCost(t *testing.T) {
 }
 
 func TestMissingFile(t *testing.T) {
-	if _, err := NewFrom(registry.Memory{}).Open(t.Context(), nil); !errors.Is(err, plugins.ErrDataMissing) {
+	if _, err := New(registry.Memory{}).Open(t.Context(), nil); !errors.Is(err, plugins.ErrDataMissing) {
 		t.Errorf("got %v, want an error that wraps plugins.ErrDataMissing", err)
 	}
 }
@@ -205,7 +205,7 @@ func TestMalformedFiles(t *testing.T) {
 		{"one task", "no row of cell 000000 on class_scene", pack(t, map[string]string{entry: "[" + row + "]"})},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := NewFrom(registry.Memory{key: tc.data}).Open(t.Context(), nil)
+			_, err := New(registry.Memory{key: tc.data}).Open(t.Context(), nil)
 			if !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got %v, want an error with %q that wraps ErrMalformed", err, tc.want)
 			}
