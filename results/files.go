@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/hypernas/hypernas/internal/durable"
 )
 
 // Names of the files in a run's folder.
@@ -13,7 +15,6 @@ const (
 	predictionsName = "predictions"
 	manifestName    = "manifest.json"
 	lockName        = "run.lock"
-	temporary       = ".tmp" // ends the name of a file that is being written
 )
 
 var (
@@ -24,31 +25,11 @@ var (
 	ErrHeld = errors.New("in use by another run")
 )
 
-// replaceFile writes a file such that it is found whole, new or old, whatever
-// happens meanwhile.
-func replaceFile(path string, data []byte) (err error) {
-	f, err := os.Create(path + temporary)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
 // removeTemporary removes what a killed run had begun to write.
 func removeTemporary(dir string) error {
 	for _, pattern := range []string{
-		filepath.Join(dir, predictionsName, "*.npy"+temporary),
-		filepath.Join(dir, manifestName+temporary),
+		filepath.Join(dir, predictionsName, "*.npy*"+durable.Temporary),
+		filepath.Join(dir, manifestName+"*"+durable.Temporary),
 	} {
 		names, err := filepath.Glob(pattern)
 		if err != nil {

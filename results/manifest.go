@@ -2,6 +2,7 @@ package results
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -93,7 +94,7 @@ func (m Manifest) merge(old *Manifest) Manifest {
 func checkSchema(schema int) error {
 	switch {
 	case schema < 1:
-		return fmt.Errorf("no record form %d", schema)
+		return errors.New("it is none of hypernas's: it has no schema of 1 or more")
 	case schema > SchemaVersion:
 		return fmt.Errorf("record form %d is newer than %d, the newest this hypernas reads", schema, SchemaVersion)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -76,8 +77,12 @@ func decode(data []byte) (*Predictions, error) {
 	return nil, fmt.Errorf("not a predictions file")
 }
 
+// ErrChanged is wrapped by errors of a file that is not what its record says.
+var ErrChanged = errors.New("changed since its record was written")
+
 // ReadPredictions reads the file that a record in dir refers to, and compares
-// its SHA-256.
+// its SHA-256. Where that differs, the error wraps ErrChanged, and what could
+// be read is returned beside it.
 func ReadPredictions(dir string, ref FileRef) (*Predictions, error) {
 	if !filepath.IsLocal(filepath.FromSlash(ref.Path)) {
 		return nil, fmt.Errorf("predictions %q lie outside the run's folder", ref.Path)
@@ -87,10 +92,10 @@ func ReadPredictions(dir string, ref FileRef) (*Predictions, error) {
 	if err != nil {
 		return nil, err
 	}
-	if got := sum(data); got != ref.SHA256 {
-		return nil, fmt.Errorf("%s: SHA-256 is %s, the record says %s", path, got, ref.SHA256)
-	}
 	p, err := decode(data)
+	if got := sum(data); got != ref.SHA256 {
+		return p, fmt.Errorf("%s: %w: SHA-256 is %s, the record says %s", path, ErrChanged, got, ref.SHA256)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -27,11 +27,14 @@ type Damage struct {
 }
 
 // String returns the damage as file, line and reason.
-func (d Damage) String() string {
+func (d Damage) String() string { return d.Place() + ": " + d.Reason }
+
+// Place returns the file and, where the damage is one, the line.
+func (d Damage) Place() string {
 	if d.Line == 0 {
-		return fmt.Sprintf("%s: %s", d.File, d.Reason)
+		return d.File
 	}
-	return fmt.Sprintf("%s:%d: %s", d.File, d.Line, d.Reason)
+	return fmt.Sprintf("%s:%d", d.File, d.Line)
 }
 
 // Read reads the run in dir: everything that can be read, and what can't as

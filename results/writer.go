@@ -8,13 +8,15 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/hypernas/hypernas/internal/durable"
 )
 
 // Writer writes to a run's folder and holds it: no other Writer of it can be
 // opened meanwhile. Its methods may be called from several goroutines.
 type Writer struct {
 	dir  string
-	lock *lock
+	lock *durable.Lock
 
 	mu      sync.Mutex
 	records *os.File
@@ -34,9 +36,9 @@ func Open(dir string) (w *Writer, run *Run, err error) {
 		return nil, nil, fmt.Errorf("%w: %w", ErrFolder, err)
 	}
 	w = &Writer{dir: dir}
-	w.lock, err = acquire(filepath.Join(dir, lockName))
-	if errors.Is(err, ErrHeld) {
-		return nil, nil, fmt.Errorf("folder %s is %w", dir, err)
+	w.lock, err = durable.TryLock(filepath.Join(dir, lockName))
+	if errors.Is(err, durable.ErrLocked) {
+		return nil, nil, fmt.Errorf("folder %s is %w (%w)", dir, ErrHeld, err)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrFolder, err)
@@ -126,7 +128,7 @@ func (w *Writer) WritePredictions(key string, p *Predictions) (*FileRef, error) 
 		return nil, fmt.Errorf("write predictions %s: %w", key, err)
 	}
 	name := key + ".npy"
-	if err := replaceFile(filepath.Join(w.dir, predictionsName, name), data); err != nil {
+	if err := durable.Write(filepath.Join(w.dir, predictionsName, name), data); err != nil {
 		return nil, fmt.Errorf("write predictions %s: %w", key, err)
 	}
 	return &FileRef{Path: predictionsName + "/" + name, SHA256: sum(data)}, nil
@@ -145,7 +147,7 @@ func (w *Writer) WriteManifest(m *Manifest) error {
 	if err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
-	if err := replaceFile(filepath.Join(w.dir, manifestName), append(data, '\n')); err != nil {
+	if err := durable.Write(filepath.Join(w.dir, manifestName), append(data, '\n')); err != nil {
 		return fmt.Errorf("write manifest: %w", err)
 	}
 	return nil
@@ -157,5 +159,5 @@ func (w *Writer) Close() error {
 	if w.records != nil {
 		err = w.records.Close()
 	}
-	return errors.Join(err, w.lock.release())
+	return errors.Join(err, w.lock.Release())
 }

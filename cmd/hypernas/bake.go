@@ -3,13 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hypernas/hypernas/internal/durable"
 	"github.com/hypernas/hypernas/spaces/bundled/bake"
 )
 
@@ -74,10 +74,7 @@ func writeTable(o bake.Options, dir string) error {
 		return err
 	}
 	write := func(name string, data []byte) error {
-		return writeFile(filepath.Join(dir, name), func(w io.Writer) error {
-			_, err := w.Write(data)
-			return err
-		})
+		return durable.Write(filepath.Join(dir, name), data)
 	}
 	return errors.Join(write("manifest.json", manifest), write("counts.csv.gz", counts))
 }

@@ -28,7 +28,7 @@ var mayImport = []struct {
 	{"internal", []string{"internal"}},
 	{"spaces", []string{"plugins", "internal", "spaces/registry", "spaces/rows"}},
 	{"predictors", []string{"plugins", "internal", "predictors/feature"}},
-	{"results", []string{"results"}},
+	{"results", []string{"results", "internal/durable"}},
 	{"harness", []string{"harness", "results", "plugins"}},
 	{"cmd", []string{"cmd", "harness", "results", "plugins", "spaces", "predictors", "internal"}},
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hypernas/hypernas/internal/durable"
 	"github.com/hypernas/hypernas/results/plot"
 	"github.com/hypernas/hypernas/results/report"
 	"github.com/hypernas/hypernas/results/table"
@@ -37,7 +38,7 @@ environment, the plan, and what identifies spaces and predictors.`,
 			if path == "" {
 				path = filepath.Join(args[0], "report.html")
 			}
-			if err := writeFile(path, func(w io.Writer) error { return report.Write(w, r) }); err != nil {
+			if err := durable.WriteFunc(path, func(w io.Writer) error { return report.Write(w, r) }); err != nil {
 				return err
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), path)

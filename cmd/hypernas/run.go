@@ -17,6 +17,7 @@ import (
 
 	"github.com/hypernas/hypernas/harness"
 	"github.com/hypernas/hypernas/harness/split"
+	"github.com/hypernas/hypernas/internal/durable"
 	"github.com/hypernas/hypernas/internal/nn/kern"
 	"github.com/hypernas/hypernas/plugins/host"
 	"github.com/hypernas/hypernas/results"
@@ -306,26 +307,9 @@ func writeTables(dir string, p *harness.Plan, reach float64, stdout io.Writer) e
 		name   string
 		format table.Format
 	}{{"table.md", table.Markdown}, {"table.csv", table.CSV}} {
-		if err := writeFile(filepath.Join(dir, out.name), func(w io.Writer) error { return table.Write(w, c, out.format) }); err != nil {
+		if err := durable.WriteFunc(filepath.Join(dir, out.name), func(w io.Writer) error { return table.Write(w, c, out.format) }); err != nil {
 			return err
 		}
 	}
 	return table.Write(stdout, c, table.Text)
-}
-
-// writeFile writes a file by way of another name, so that it is whole or not
-// there.
-func writeFile(path string, write func(io.Writer) error) error {
-	f, err := os.Create(path + ".tmp")
-	if err != nil {
-		return err
-	}
-	err = errors.Join(write(f), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hypernas/hypernas/harness"
+	"github.com/hypernas/hypernas/internal/durable"
 )
 
 func newSplitCommand() *cobra.Command {
@@ -56,7 +57,7 @@ SHA-256. hypernas run --split-file FILE trains and tests on exactly these.`,
 			if out == "-" {
 				return f.Write(cmd.OutOrStdout())
 			}
-			if err := writeFile(out, func(w io.Writer) error { return f.Write(w) }); err != nil {
+			if err := durable.WriteFunc(out, func(w io.Writer) error { return f.Write(w) }); err != nil {
 				return usage(err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%d splits of preset %s, SHA-256 %s, are in %s.\n", len(f.Splits), f.Preset, f.SHA256, out)

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hypernas/hypernas/internal/durable"
 	"github.com/hypernas/hypernas/internal/nb201"
 	"github.com/hypernas/hypernas/internal/nn/lanes"
 )
@@ -141,7 +142,7 @@ func Run(ctx context.Context, o Options) error {
 		if err != nil {
 			return err
 		}
-		if err := writeFile(filepath.Join(o.Dir, s.name()), formatShard(m, s, rows)); err != nil {
+		if err := durable.Write(filepath.Join(o.Dir, s.name()), formatShard(m, s, rows)); err != nil {
 			return fmt.Errorf("bake into %s: %w", o.Dir, err)
 		}
 	}
@@ -206,7 +207,7 @@ func prepare(o Options, t *Trainer) (Manifest, error) {
 	if err != nil {
 		return m, err
 	}
-	return m, writeFile(path, append(b, '\n'))
+	return m, durable.Write(path, append(b, '\n'))
 }
 
 // shard is one seed of some cells.
@@ -289,31 +290,4 @@ func parseShard(text string, m Manifest, s shard) ([]Result, error) {
 		rows[i] = Result{v[2], v[3]}
 	}
 	return rows, nil
-}
-
-// writeFile writes a file whole or not at all: under another name, synced, then renamed.
-func writeFile(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Chmod(f.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	return err
 }
