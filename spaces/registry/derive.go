@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/hypernas/hypernas/internal/durable"
 )
@@ -35,7 +36,7 @@ func (c Cache) Keep(name string, data []byte) error {
 		return err
 	}
 	sum := sha256.Sum256(data)
-	return durable.Write(path, append(data[:len(data):len(data)], sum[:]...))
+	return durable.Write(path, append(slices.Clip(data), sum[:]...))
 }
 
 func (c Cache) derivedPath(name string) string {

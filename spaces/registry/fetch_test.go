@@ -664,3 +664,14 @@ func TestNoSpace(t *testing.T) {
 	x.checkHasNot(t, f)
 	x.checkNoPart(t, f)
 }
+func TestContentRange(t *testing.T) {
+	for s, want := range map[string][2]int64{
+		"bytes 10-99/100": {10, 100}, "bytes 0-0/*": {0, -1},
+		"": {-1}, "bytes */100": {-1}, "bytes 10-99": {-1}, "items 1-2/3": {-1}, "bytes x-2/3": {-1}, "bytes 1-2/x": {-1},
+	} {
+		start, size, err := parseContentRange(s)
+		if (err != nil) != (want[0] < 0) || err == nil && (start != want[0] || size != want[1]) {
+			t.Errorf("%q: got %d, %d, %v, want %v", s, start, size, err, want)
+		}
+	}
+}
