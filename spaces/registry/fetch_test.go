@@ -664,6 +664,7 @@ func TestNoSpace(t *testing.T) {
 	x.checkHasNot(t, f)
 	x.checkNoPart(t, f)
 }
+
 func TestContentRange(t *testing.T) {
 	for s, want := range map[string][2]int64{
 		"bytes 10-99/100": {10, 100}, "bytes 0-0/*": {0, -1},
