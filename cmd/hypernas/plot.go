@@ -62,7 +62,11 @@ protocols in the folder it draws that of the last run.`,
 			if !slices.Contains(kinds(), f.kind) {
 				return usage(fmt.Errorf("no figure of kind %q; there are %s", f.kind, strings.Join(kinds(), ", ")))
 			}
-			figure, err := f.draw(cmd.Context(), args[0])
+			run, err := compare(args[0], table.DefaultReach)
+			if err != nil {
+				return usage(err)
+			}
+			figure, err := f.draw(cmd.Context(), args[0], run)
 			if err != nil {
 				return usage(err)
 			}
@@ -72,9 +76,13 @@ protocols in the folder it draws that of the last run.`,
 			}
 			if f.out == "" {
 				_, err = cmd.OutOrStdout().Write(b.Bytes())
+			} else {
+				err = os.WriteFile(f.out, b.Bytes(), 0o644)
+			}
+			if err != nil {
 				return err
 			}
-			return os.WriteFile(f.out, b.Bytes(), 0o644)
+			return reportDamage(cmd.ErrOrStderr(), args[0], run.run)
 		},
 	}
 	flags := cmd.Flags()
@@ -86,12 +94,8 @@ protocols in the folder it draws that of the last run.`,
 	return cmd
 }
 
-// draw makes the figure of the run in dir.
-func (f *plotFlags) draw(ctx context.Context, dir string) (*plot.Figure, error) {
-	run, err := compare(dir, table.DefaultReach)
-	if err != nil {
-		return nil, err
-	}
+// draw makes the figure of the run in dir, which has been read.
+func (f *plotFlags) draw(ctx context.Context, dir string, run *compared) (*plot.Figure, error) {
 	c := run.comparison
 	if run.plan != nil {
 		if only := c.Only(protocol(run.plan)); len(only.Groups) > 0 {

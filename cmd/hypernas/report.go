@@ -31,18 +31,19 @@ environment, the plan, and what identifies spaces and predictors.`,
 			if err != nil {
 				return usage(err)
 			}
-			if out == "-" {
-				return report.Write(cmd.OutOrStdout(), r)
-			}
 			path := out
 			if path == "" {
 				path = filepath.Join(args[0], "report.html")
 			}
-			if err := durable.WriteFunc(path, func(w io.Writer) error { return report.Write(w, r) }); err != nil {
+			if path == "-" {
+				err = report.Write(cmd.OutOrStdout(), r)
+			} else if err = durable.WriteFunc(path, func(w io.Writer) error { return report.Write(w, r) }); err == nil {
+				fmt.Fprintln(cmd.OutOrStdout(), path)
+			}
+			if err != nil {
 				return err
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), path)
-			return nil
+			return reportDamage(cmd.ErrOrStderr(), args[0], r.Run)
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write, - for standard output (default: report.html in DIR)")

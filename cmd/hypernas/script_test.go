@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -57,6 +58,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"count":   countLines,
+			"flip":    flipBit,
 			"same":    sameRuns,
 			"nothing": nothingRuns,
 		},
@@ -96,6 +98,26 @@ func (r *rogue) Predict(_ context.Context, b *plugins.Batch) ([]float64, error) 
 		values = values[1:]
 	}
 	return values, nil
+}
+
+// flipBit is the script command
+//
+//	flip PATTERN OFFSET
+//
+// which changes the lowest bit of one byte of the first file that the pattern
+// names; the offset is from the file's end.
+func flipBit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip PATTERN OFFSET")
+	}
+	files, err := filepath.Glob(ts.MkAbs(args[0]))
+	ts.Check(err)
+	offset, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	data, err := os.ReadFile(files[0])
+	ts.Check(err)
+	data[len(data)-offset] ^= 1
+	ts.Check(os.WriteFile(files[0], data, 0o644))
 }
 
 // countLines is the script command

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -54,13 +56,7 @@ func newTableCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, d := range run.damage {
-				fmt.Fprintf(cmd.ErrOrStderr(), "hypernas: %s\n", d)
-			}
-			if len(run.damage) > 0 {
-				return fmt.Errorf("%d parts of %s can't be read; the table is made from the rest", len(run.damage), args[0])
-			}
-			return nil
+			return reportDamage(cmd.ErrOrStderr(), args[0], run.run)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", string(table.Text), "text, markdown, csv (long form: one row per space, predictor, budget and metric), json, html, latex (booktabs) or latex-siunitx")
@@ -75,7 +71,18 @@ type compared struct {
 	run        *results.Run
 	comparison *table.Comparison
 	plan       *harness.Plan // of the last run; nil where the manifest is lost
-	damage     []results.Damage
+}
+
+// reportDamage writes what of a run can't be read, and returns an error if
+// that is anything.
+func reportDamage(w io.Writer, dir string, run *results.Run) error {
+	for _, d := range run.Damage {
+		fmt.Fprintf(w, "hypernas: %s\n", d)
+	}
+	if len(run.Damage) > 0 {
+		return fmt.Errorf("%d parts of %s can't be read; what was written is made from the rest", len(run.Damage), dir)
+	}
+	return nil
 }
 
 // compare reads the run in dir and computes its comparison.
@@ -90,17 +97,21 @@ func compareWith(dir string, reach float64, baseline string) (*compared, error) 
 	if err != nil {
 		return nil, err
 	}
-	if len(run.Records) == 0 {
+	switch {
+	case len(run.Records) == 0 && len(run.Damage) > 0:
+		return nil, fmt.Errorf("nothing in %s can be read: %s, and %d more", dir, run.Damage[0], len(run.Damage)-1)
+	case len(run.Records) == 0:
 		return nil, fmt.Errorf("%s holds no records yet", dir)
 	}
 	o := table.Options{Reach: reach, Baseline: baseline, Published: beside(published.All())}
-	c := &compared{run: run, damage: run.Damage}
+	c := &compared{run: run}
 	if m := run.Manifest; m != nil {
 		p := new(harness.Plan)
 		if err := json.Unmarshal(m.Plan, p); err != nil {
-			return nil, fmt.Errorf("plan in the manifest of %s: %w", dir, err)
+			run.Damage = append(run.Damage, results.Damage{File: filepath.Join(dir, "manifest.json"), Reason: fmt.Sprintf("plan: %v", err)})
+		} else {
+			c.plan = p
 		}
-		c.plan = p
 		for _, ref := range p.Spaces {
 			o.Spaces = append(o.Spaces, ref.Alias)
 		}
