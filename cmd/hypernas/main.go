@@ -89,7 +89,7 @@ rest is scored by Kendall tau, top-k accuracy and sample efficiency.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.AddCommand(newPlotCommand(), newReportCommand(), newVerifyCommand())
+	root.AddCommand(newPlotCommand(), newReportCommand(), newVerifyCommand(), newMergeCommand(), newDiffCommand())
 	root.AddCommand(
 		newRunCommand(), newTableCommand(), newSpaceCommand(), newPredictorCommand(), newPresetCommand(), newSplitCommand(),
 		newDataCommand(), newBakeCommand(), newPluginCommand(),
