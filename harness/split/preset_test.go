@@ -165,11 +165,17 @@ func TestColumns(t *testing.T) {
 				tc.preset, tc.info.Label, tc.info.Target, label, target, warnings, tc.label, tc.target, tc.warnings)
 		}
 	}
+	// The columns that follow the peer's code come first.
+	official := full
+	official.Columns = append(slices.Clone(full.Columns), column("validation_resampled", "validation", 1), column("test_converged", "test", 0))
+	pinat := lookup(t, "pinat")
+	if label, target, _ := pinat.Columns(&official); label != "validation_resampled" || target != "test_converged" {
+		t.Errorf("got %s and %s, want the peer's own columns", label, target)
+	}
 	// A single run is found where the space's own label is a mean.
 	mean := full
 	mean.Label = "val_mean"
-	p := lookup(t, "pinat")
-	if label, _, _ := p.Columns(&mean); label != "val_0" {
+	if label, _, _ := pinat.Columns(&mean); label != "val_0" {
 		t.Errorf("got label %s, want val_0", label)
 	}
 }
