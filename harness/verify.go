@@ -288,17 +288,17 @@ func (v *verifier) checkTrial(r *results.Record) {
 	if t == nil {
 		return
 	}
-	comparable := true
+	scored := true
 	if here := t.ref(); here.Digest != r.Space.Digest {
 		v.fails(subject, "the data of its space has digest %s here, %s in the record", here.Digest, r.Space.Digest)
 	} else if here.Label != r.Space.Label || here.Target != r.Space.Target {
 		v.fails(subject, "label and target are %s and %s in the record, and preset %s takes %s and %s",
 			r.Space.Label, r.Space.Target, r.Preset, here.Label, here.Target)
-		comparable = false
+		scored = false
 	} else if err == nil {
 		v.checkSplit(r, subject, plan, p)
 	}
-	if p != nil && comparable {
+	if p != nil && scored {
 		v.checkMetrics(r, subject, p)
 	}
 }
