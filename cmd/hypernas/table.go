@@ -156,7 +156,7 @@ func beside(figures published.Figures) func(results.SpaceRef, results.PredictorR
 
 // protocol returns what must be equal for figures to stand in one table.
 func protocol(p *harness.Plan) table.Protocol {
-	return table.Protocol{Preset: p.Preset, Test: p.Test, Pool: p.Pool, Seed: p.Seed}
+	return table.Protocol{Preset: p.Preset, Test: p.Test, Pool: p.Pool, Seed: p.Seed, Splits: p.SplitSHA256}
 }
 
 // facts returns what tables say of a space; a number that isn't known is 0.

@@ -23,18 +23,13 @@ const kendallTau = "kendall_tau"
 type Cell struct {
 	Space     string
 	Protocol  table.Protocol
-	Splits    string // SHA-256 of the file of splits; empty where they were drawn
 	Predictor string
 	Budget    int
 }
 
 // String names the cell.
 func (c Cell) String() string {
-	s := fmt.Sprintf("%s on %s, budget %d, %s", c.Predictor, c.Space, c.Budget, c.Protocol)
-	if c.Splits != "" {
-		s += ", splits " + c.Splits
-	}
-	return s
+	return fmt.Sprintf("%s on %s, budget %d, %s", c.Predictor, c.Space, c.Budget, c.Protocol)
 }
 
 // Row is one cell of both runs.
@@ -103,8 +98,8 @@ func cells(run *results.Run) map[Cell]*trials {
 
 func cellOf(r *results.Record) Cell {
 	return Cell{
-		Space: r.Space.Alias, Protocol: table.Protocol{Preset: r.Preset, Test: r.Test, Pool: r.Pool, Seed: r.Seed},
-		Splits: r.SplitSHA256, Predictor: r.Predictor.Alias, Budget: r.Budget,
+		Space: r.Space.Alias, Protocol: table.ProtocolOf(r),
+		Predictor: r.Predictor.Alias, Budget: r.Budget,
 	}
 }
 
@@ -112,7 +107,7 @@ func sorted(of map[Cell]*trials) []Cell {
 	return slices.SortedFunc(maps.Keys(of), func(a, b Cell) int {
 		return cmp.Or(
 			strings.Compare(a.Space, b.Space), strings.Compare(a.Protocol.String(), b.Protocol.String()),
-			strings.Compare(a.Splits, b.Splits), cmp.Compare(a.Budget, b.Budget), strings.Compare(a.Predictor, b.Predictor),
+			cmp.Compare(a.Budget, b.Budget), strings.Compare(a.Predictor, b.Predictor),
 		)
 	})
 }

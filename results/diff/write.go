@@ -34,9 +34,6 @@ func (d *Diff) text(markdown bool) string {
 	var lines [][]string
 	for _, r := range d.Rows {
 		i, protocol := r.Difference, r.Protocol.String()
-		if r.Splits != "" {
-			protocol += ", splits " + r.Splits[:min(12, len(r.Splits))]
-		}
 		interval := "-"
 		if !math.IsNaN(i.Low) {
 			interval = fmt.Sprintf("%+.3f to %+.3f", i.Low, i.High)
@@ -107,7 +104,7 @@ func (d *Diff) csv(w io.Writer) error {
 	lines := [][]string{{"space", "preset", "test", "pool", "seed", "split_sha256", "predictor", "budget", "tau_a", "tau_b", "difference", "low", "high", "splits", "p"}}
 	for _, r := range d.Rows {
 		lines = append(lines, []string{
-			r.Space, r.Protocol.Preset, strconv.Itoa(r.Protocol.Test), r.Protocol.Pool, strconv.FormatUint(r.Protocol.Seed, 10), r.Splits,
+			r.Space, r.Protocol.Preset, strconv.Itoa(r.Protocol.Test), r.Protocol.Pool, strconv.FormatUint(r.Protocol.Seed, 10), r.Protocol.Splits,
 			r.Predictor, strconv.Itoa(r.Budget), exact(r.A.Mean), exact(r.B.Mean),
 			exact(r.Difference.Mean), exact(r.Difference.Low), exact(r.Difference.High), strconv.Itoa(r.Difference.N), exact(r.Difference.P),
 		})

@@ -79,6 +79,14 @@ type Protocol struct {
 	Test   int    // 0 means all
 	Pool   string // "all" or "nontest"
 	Seed   uint64
+	// Splits is the SHA-256 of the file that the splits are from; it is empty
+	// where they were drawn.
+	Splits string
+}
+
+// ProtocolOf returns the protocol of a trial.
+func ProtocolOf(r *results.Record) Protocol {
+	return Protocol{r.Preset, r.Test, r.Pool, r.Seed, r.SplitSHA256}
 }
 
 // String names the protocol as titles and errors do.
@@ -89,6 +97,9 @@ func (p Protocol) String() string {
 	}
 	if p.Pool != "all" {
 		s += ", --pool " + p.Pool
+	}
+	if p.Splits != "" {
+		s += fmt.Sprintf(", splits of file %.12s", p.Splits)
 	}
 	return s
 }
@@ -188,7 +199,7 @@ func Compare(records []results.Record, o Options) (*Comparison, error) {
 		variant string
 	}
 	placeOf := func(r *results.Record) place {
-		return place{spaceIdentity(&r.Space), Protocol{r.Preset, r.Test, r.Pool, r.Seed}}
+		return place{spaceIdentity(&r.Space), ProtocolOf(r)}
 	}
 	current := make(map[string]string) // variant to identity of the predictor
 	for i := range o.Current {

@@ -42,6 +42,7 @@ type (
 		Test   int    `json:"test"`
 		Pool   string `json:"pool"`
 		Seed   uint64 `json:"seed"`
+		Splits string `json:"split_sha256,omitempty"`
 	}
 	jsonRow struct {
 		Name         string            `json:"name"`

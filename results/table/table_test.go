@@ -357,6 +357,18 @@ func TestOnlyKeepsOneProtocol(t *testing.T) {
 	}
 }
 
+func TestSplitsOfAFileAreAProtocolOfTheirOwn(t *testing.T) {
+	drawn, shared := record("params", .5, 20, 0), record("ridge", .6, 20, 0)
+	shared.SplitSHA256 = strings.Repeat("ab", 32)
+	c := compare(t, []results.Record{drawn, shared}, table.Options{})
+	if len(c.Groups) != 2 || !strings.Contains(write(t, c, table.Text), "splits of file abababababab") {
+		t.Errorf("got %d groups, want two, one of them named by its file", len(c.Groups))
+	}
+	if err := table.Write(&strings.Builder{}, c, table.CSV); !errors.Is(err, table.ErrMixed) {
+		t.Errorf("CSV: got %v, want ErrMixed", err)
+	}
+}
+
 func TestReach(t *testing.T) {
 	c := compare(t, invented(), options())
 	if c.Reach != table.DefaultReach {

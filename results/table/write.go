@@ -446,7 +446,7 @@ func writeCSV(w io.Writer, c *Comparison) error {
 
 func writeTrialsCSV(w io.Writer, c *Comparison) error {
 	lines := [][]string{{
-		"space", "preset", "test", "pool", "seed", "predictor", "budget", "split", "repeat", "status",
+		"space", "preset", "test", "pool", "seed", "split_sha256", "predictor", "budget", "split", "repeat", "status",
 		kendallTau, fitSeconds, predictSeconds, cpuSeconds, memoryBytes, "reason",
 	}}
 	for _, g := range c.Groups {
@@ -457,7 +457,7 @@ func writeTrialsCSV(w io.Writer, c *Comparison) error {
 					status, reason = "failed", r.Failure.Stage+": "+r.Failure.Reason
 				}
 				line := []string{
-					g.Name, g.Protocol.Preset, strconv.Itoa(g.Protocol.Test), g.Protocol.Pool, strconv.FormatUint(g.Protocol.Seed, 10),
+					g.Name, g.Protocol.Preset, strconv.Itoa(g.Protocol.Test), g.Protocol.Pool, strconv.FormatUint(g.Protocol.Seed, 10), g.Protocol.Splits,
 					row.Name, strconv.Itoa(r.Budget), strconv.Itoa(r.Split), strconv.Itoa(r.Repeat), status,
 				}
 				for _, m := range append([]string{kendallTau}, costs()...) {
