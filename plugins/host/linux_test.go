@@ -94,3 +94,11 @@ func waitUntilGone(t *testing.T, dir string) {
 		}
 	}
 }
+
+func TestASupervisorStartsNoOther(t *testing.T) {
+	t.Setenv("HYPERNAS_SUPERVISE", "1")
+	_, err := host.LaunchPredictor(t.Context(), rogueWith(t, "environment"), host.Options{Limits: limits(), TempDir: shortDir(t)})
+	if err == nil || !strings.Contains(err.Error(), "SuperviseMain") {
+		t.Errorf("got %v, want an error that names host.SuperviseMain", err)
+	}
+}

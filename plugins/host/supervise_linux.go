@@ -40,6 +40,10 @@ func self() (string, error) { return "/proc/self/exe", nil }
 // input is a pipe that carries the order and then stays open for as long as
 // the plugin may run; it closes with the host, whatever ends the host.
 func newSupervised(o order) (*tree, error) {
+	if os.Getenv(superviseKey) != "" {
+		// Without this a program that forgot the call would start itself without end.
+		return nil, errors.New("this process is a supervisor: its main has to begin with host.SuperviseMain")
+	}
 	message, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
