@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/hypernas/hypernas/plugins/host"
 )
 
 // eat takes n bytes of memory that the race detector does not shadow.
