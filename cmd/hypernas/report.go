@@ -54,7 +54,7 @@ environment, the plan, and what identifies spaces and predictors.`,
 // newReport gathers what a page says of the run in dir. A figure that can't be
 // drawn is a note.
 func newReport(ctx context.Context, dir, baseline string) (*report.Report, error) {
-	run, err := compareWith(dir, table.DefaultReach, baseline)
+	run, err := compare(dir, table.Options{Baseline: baseline})
 	if err != nil {
 		return nil, err
 	}

@@ -297,7 +297,7 @@ func environment() (results.Environment, error) {
 // writeTables writes the tables of a run into its folder, and the comparison
 // to stdout.
 func writeTables(dir string, p *harness.Plan, reach float64, stdout io.Writer) error {
-	run, err := compare(dir, reach)
+	run, err := compare(dir, table.Options{Reach: reach})
 	if err != nil {
 		return err
 	}

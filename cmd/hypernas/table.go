@@ -17,9 +17,10 @@ import (
 )
 
 func newTableCommand() *cobra.Command {
-	var format, baseline string
+	var format string
 	var perTrial bool
-	var reach float64
+	var o table.Options
+	var impute float64
 	cmd := &cobra.Command{
 		Use:   "table DIR",
 		Short: "Render the table of a run again, from its records alone",
@@ -29,14 +30,20 @@ func newTableCommand() *cobra.Command {
   hypernas table runs/quick --per-trial`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkReach(reach); err != nil {
+			if err := checkReach(o.Reach); err != nil {
 				return usage(err)
+			}
+			if cmd.Flags().Changed("impute") {
+				if !(impute >= -1 && impute <= 1) {
+					return usage(fmt.Errorf("--impute %v: it takes a Kendall tau, -1 to 1", impute))
+				}
+				o.Impute = &impute
 			}
 			f, err := table.ParseFormat(format)
 			if err != nil {
 				return usage(err)
 			}
-			run, err := compareWith(args[0], reach, baseline)
+			run, err := compare(args[0], o)
 			if err != nil {
 				return usage(err)
 			}
@@ -60,9 +67,10 @@ func newTableCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", string(table.Text), "text, markdown, csv (long form: one row per space, predictor, budget and metric), json, html, latex (booktabs) or latex-siunitx")
-	cmd.Flags().StringVar(&baseline, "baseline", "", "predictor that sample efficiency is compared with, in a table of its own")
+	cmd.Flags().StringVar(&o.Baseline, "baseline", "", "predictor that sample efficiency is compared with, in a table of its own")
 	cmd.Flags().BoolVar(&perTrial, "per-trial", false, "one row a trial, with why it failed")
-	cmd.Flags().Float64Var(&reach, "reach", table.DefaultReach, "Kendall tau of the column of labels to reach it")
+	cmd.Flags().Float64Var(&o.Reach, "reach", table.DefaultReach, "Kendall tau of the column of labels to reach it")
+	cmd.Flags().Float64Var(&impute, "impute", 0, "count Kendall tau as this where a trial failed or it is undefined, and say how often; without it such cells have no mean")
 	return cmd
 }
 
@@ -85,14 +93,9 @@ func reportDamage(w io.Writer, dir string, run *results.Run) error {
 	return nil
 }
 
-// compare reads the run in dir and computes its comparison.
-func compare(dir string, reach float64) (*compared, error) {
-	return compareWith(dir, reach, "")
-}
-
-// compareWith is compare, with sample efficiency against a baseline unless
-// that is empty.
-func compareWith(dir string, reach float64, baseline string) (*compared, error) {
+// compare reads the run in dir and computes its comparison as o asks; what the
+// manifest knows is added to o.
+func compare(dir string, o table.Options) (*compared, error) {
 	run, err := results.Read(dir)
 	if err != nil {
 		return nil, err
@@ -103,7 +106,7 @@ func compareWith(dir string, reach float64, baseline string) (*compared, error) 
 	case len(run.Records) == 0:
 		return nil, fmt.Errorf("%s holds no records yet", dir)
 	}
-	o := table.Options{Reach: reach, Baseline: baseline, Published: beside(published.All())}
+	o.Published = beside(published.All())
 	c := &compared{run: run}
 	if m := run.Manifest; m != nil {
 		p := new(harness.Plan)
@@ -135,8 +138,8 @@ func compareWith(dir string, reach float64, baseline string) (*compared, error) 
 	if c.comparison, err = table.Compare(run.Records, o); err != nil {
 		return nil, err
 	}
-	if baseline != "" && !slices.ContainsFunc(c.comparison.Groups, func(g table.Group) bool { return g.Baseline != "" }) {
-		return nil, fmt.Errorf("no predictor %q in %s to compare with", baseline, dir)
+	if o.Baseline != "" && !slices.ContainsFunc(c.comparison.Groups, func(g table.Group) bool { return g.Baseline != "" }) {
+		return nil, fmt.Errorf("no predictor %q in %s to compare with", o.Baseline, dir)
 	}
 	return c, nil
 }

@@ -65,6 +65,10 @@ type Options struct {
 	// Baseline is the alias or name of the predictor that sample efficiency is
 	// compared with; empty for no such comparison.
 	Baseline string
+	// Impute is what Kendall tau counts as in trials that failed or where it
+	// is undefined; nil leaves their cells without a mean. Notes say how many
+	// there were.
+	Impute *float64
 }
 
 // Comparison is every figure of some records.
@@ -133,6 +137,8 @@ type Row struct {
 	Efficiency   *Efficiency // nil where the group has no baseline
 	// Trials holds one record a trial, by budget, split and repeat.
 	Trials []*results.Record
+
+	impute *float64 // Options.Impute
 }
 
 // Cell is one predictor at one budget.
@@ -335,7 +341,7 @@ func newGroup(name string, protocol Protocol, trials []*results.Record, o Option
 	for _, r := range trials {
 		identity := variant(&r.Predictor)
 		if rows[identity] == nil {
-			rows[identity] = &Row{Predictor: r.Predictor}
+			rows[identity] = &Row{Predictor: r.Predictor, impute: o.Impute}
 			aliases[identity] = r.Predictor.Alias
 		}
 		rows[identity].Trials = append(rows[identity].Trials, r)
@@ -412,10 +418,10 @@ func (row *Row) fill(budgets []int, metrics map[string]bool, level float64) {
 		}
 		if len(trials) > 0 {
 			for m := range metrics {
-				cell.Metrics[m] = stat.Summarize(values(trials, m))
+				cell.Metrics[m] = stat.Summarize(row.values(trials, m))
 			}
 			for _, m := range costs() {
-				cell.Metrics[m] = stat.Summarize(values(trials, m))
+				cell.Metrics[m] = stat.Summarize(row.values(trials, m))
 			}
 		}
 		row.Cells = append(row.Cells, cell)
@@ -430,8 +436,8 @@ func (row *Row) trials(budget int) []*results.Record {
 	return row.Trials[from:to]
 }
 
-// values returns one metric or cost of trials.
-func values(trials []*results.Record, name string) []stat.Trial {
+// values returns one metric or cost of trials, imputed where that is asked.
+func (row *Row) values(trials []*results.Record, name string) []stat.Trial {
 	vs := make([]stat.Trial, len(trials))
 	for i, r := range trials {
 		vs[i] = stat.Trial{Split: r.Split, Failed: r.Failure != nil}
@@ -439,7 +445,21 @@ func values(trials []*results.Record, name string) []stat.Trial {
 			vs[i].Value = figure(r, name)
 		}
 	}
+	if name == kendallTau && row.impute != nil {
+		vs, _ = stat.Impute(vs, *row.impute)
+	}
 	return vs
+}
+
+// imputed counts the row's trials whose Kendall tau is imputed.
+func (row *Row) imputed() int {
+	n := 0
+	for _, r := range row.Trials {
+		if row.impute != nil && (r.Failure != nil || math.IsNaN(figure(r, kendallTau))) {
+			n++
+		}
+	}
+	return n
 }
 
 // figure returns a metric or cost of a record, NaN where it is undefined.
@@ -488,6 +508,12 @@ func notes(g *Group) []string {
 		add("One split: no intervals, and no conclusions.")
 	case fewest < stat.FewSplits:
 		add("%s, fewer than %d: intervals are wide.", count(fewest, "split"), stat.FewSplits)
+	}
+	for i := range g.Rows {
+		if n := g.Rows[i].imputed(); n > 0 {
+			add("%s: Kendall tau counts as %v in %d of %s that failed or leave it undefined, as asked for.",
+				g.Rows[i].Name, *g.Rows[i].impute, n, count(len(g.Rows[i].Trials), "trial"))
+		}
 	}
 	var all []*results.Record
 	rows := make(map[string]int) // by warning

@@ -257,7 +257,7 @@ func (g *Group) stand(metric string) {
 		for i := range g.Rows {
 			s, ok := g.Rows[i].Cells[b].Metrics[metric]
 			if known[i] = ok && s.Known(); known[i] {
-				predictors[i] = values(g.Rows[i].trials(budget), metric)
+				predictors[i] = g.Rows[i].values(g.Rows[i].trials(budget), metric)
 			}
 		}
 		compared := stat.Compare(predictors)

@@ -80,7 +80,7 @@ func (row *Row) curve() []stat.Budget {
 	var curve []stat.Budget
 	for _, cell := range row.Cells {
 		if trials := row.trials(cell.Budget); len(trials) > 0 {
-			curve = append(curve, stat.Budget{Labels: cell.Budget, Trials: values(trials, kendallTau)})
+			curve = append(curve, stat.Budget{Labels: cell.Budget, Trials: row.values(trials, kendallTau)})
 		}
 	}
 	return curve

@@ -369,6 +369,28 @@ func TestSplitsOfAFileAreAProtocolOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestFailedTrialsAreImputedOnlyWhenAskedAndCounted(t *testing.T) {
+	failed, good := record("np", 0, 20, 0), record("np", .6, 20, 1)
+	good.Metrics["kendall_tau"] = .6
+	failed.Failure, failed.Metrics = &results.Failure{Stage: "fit", Reason: "no memory"}, nil
+	rs := []results.Record{failed, good}
+	tau := func(c *table.Comparison) stat.Summary { return c.Groups[0].Rows[0].Cells[0].Metrics["kendall_tau"] }
+	if got := tau(compare(t, rs, table.Options{})); got.Known() {
+		t.Errorf("not asked: got mean %v, want none", got.Mean)
+	}
+	zero := 0.0
+	c := compare(t, rs, table.Options{Impute: &zero})
+	if got := tau(c); got.Mean != .3 || got.N != 2 {
+		t.Errorf("got mean %v of %d splits, want .3 of 2", got.Mean, got.N)
+	}
+	if got := write(t, c, table.Text); !strings.Contains(got, "Kendall tau counts as 0 in 1 of 2 trials") {
+		t.Errorf("got\n%s\nwant the count", got)
+	}
+	if c.Groups[0].Rows[0].Cells[0].Failed != 1 {
+		t.Error("an imputed trial no longer counts as failed")
+	}
+}
+
 func TestReach(t *testing.T) {
 	c := compare(t, invented(), options())
 	if c.Reach != table.DefaultReach {
