@@ -143,7 +143,7 @@ func BenchmarkPaper(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		page, err := newReport(b.Context(), dir, "")
+		page, err := newReport(b.Context(), dir, "", false)
 		if err != nil {
 			b.Fatal(err)
 		}

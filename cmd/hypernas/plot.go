@@ -29,7 +29,12 @@ func kinds() []string { return []string{"curves", "scatter", "cd", "cost"} }
 type plotFlags struct {
 	kind, out, space string
 	budget, split    int
+	trust            bool
 }
+
+// trustUsage explains the flag without which no program runs on a record's
+// word: a run's folder may be anyone's.
+const trustUsage = "start the programs that the records name as search spaces, to read true values from them"
 
 func newPlotCommand() *cobra.Command {
 	var f plotFlags
@@ -91,6 +96,7 @@ protocols in the folder it draws that of the last run.`,
 	flags.StringVar(&f.space, "space", "", "the space to draw, where the run has several")
 	flags.IntVar(&f.budget, "budget", 0, "labels of a scatter (default: the most)")
 	flags.IntVar(&f.split, "split", 0, "split of a scatter")
+	flags.BoolVar(&f.trust, "trust", false, trustUsage)
 	return cmd
 }
 
@@ -111,7 +117,7 @@ func (f *plotFlags) draw(ctx context.Context, dir string, run *compared) (*plot.
 	}
 	switch f.kind {
 	case "scatter":
-		return scatter(ctx, dir, g, f.budget, f.split)
+		return scatter(ctx, dir, g, f.budget, f.split, f.trust)
 	case "cost":
 		return plot.Cost(g)
 	}
@@ -144,7 +150,7 @@ var errNoPredictions = errors.New("no raw predictions")
 // scatter draws the predictions of a group's trials at one budget (0 is the
 // largest) on one split. It reads them from the run in dir, and the true values
 // from the space.
-func scatter(ctx context.Context, dir string, g *table.Group, budget, split int) (*plot.Figure, error) {
+func scatter(ctx context.Context, dir string, g *table.Group, budget, split int, trust bool) (*plot.Figure, error) {
 	budget = cmp.Or(budget, g.Budgets[len(g.Budgets)-1])
 	var panels []plot.Panel
 	var predictions []*results.Predictions
@@ -171,7 +177,7 @@ func scatter(ctx context.Context, dir string, g *table.Group, budget, split int)
 	if len(panels) == 0 {
 		return nil, fmt.Errorf("%w of %d labels, split %d on %s in the run's folder", errNoPredictions, budget, split, g.Name)
 	}
-	target, err := targets(ctx, &g.Space)
+	target, err := targets(ctx, &g.Space, trust)
 	if err != nil {
 		return nil, err
 	}
@@ -188,8 +194,12 @@ func scatter(ctx context.Context, dir string, g *table.Group, budget, split int)
 }
 
 // targets reads the target of every row of a space, whose data must be that of
-// the record.
-func targets(ctx context.Context, ref *results.SpaceRef) (values []float64, err error) {
+// the record. A space that is a program of its own is started only if that is
+// trusted.
+func targets(ctx context.Context, ref *results.SpaceRef, trust bool) (values []float64, err error) {
+	if _, builtin := find(builtinSpaces(), ref.Name); !builtin && !trust {
+		return nil, fmt.Errorf("true values are read from the program %s only with --trust", ref.Name)
+	}
 	process, space, err := openSpace(ctx, harness.Ref{Alias: ref.Alias, Name: ref.Name, Options: ref.Options}, host.DefaultLimits(), hclog.NewNullLogger())
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 
 func newReportCommand() *cobra.Command {
 	var out, baseline string
+	var trust bool
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write one HTML page with everything a run holds",
@@ -27,7 +28,7 @@ environment, the plan, and what identifies spaces and predictors.`,
   hypernas report runs/quick -o - | gzip > quick.html.gz`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := newReport(cmd.Context(), args[0], baseline)
+			r, err := newReport(cmd.Context(), args[0], baseline, trust)
 			if err != nil {
 				return usage(err)
 			}
@@ -48,12 +49,13 @@ environment, the plan, and what identifies spaces and predictors.`,
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write, - for standard output (default: report.html in DIR)")
 	cmd.Flags().StringVar(&baseline, "baseline", "", "predictor that sample efficiency is compared with")
+	cmd.Flags().BoolVar(&trust, "trust", false, trustUsage)
 	return cmd
 }
 
 // newReport gathers what a page says of the run in dir. A figure that can't be
 // drawn is a note.
-func newReport(ctx context.Context, dir, baseline string) (*report.Report, error) {
+func newReport(ctx context.Context, dir, baseline string, trust bool) (*report.Report, error) {
 	run, err := compare(dir, table.Options{Baseline: baseline})
 	if err != nil {
 		return nil, err
@@ -65,7 +67,7 @@ func newReport(ctx context.Context, dir, baseline string) (*report.Report, error
 		for _, draw := range []func() (*plot.Figure, error){
 			func() (*plot.Figure, error) { return plot.Curves(g) },
 			func() (*plot.Figure, error) { return plot.Cost(g) },
-			func() (*plot.Figure, error) { return scatter(ctx, dir, g, 0, 0) },
+			func() (*plot.Figure, error) { return scatter(ctx, dir, g, 0, 0, trust) },
 		} {
 			figure, err := draw()
 			switch {
