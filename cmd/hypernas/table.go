@@ -145,14 +145,17 @@ func compare(dir string, o table.Options) (*compared, error) {
 }
 
 // beside returns a function that finds the published figures which stand
-// beside a cell's. Spaces that hold several data sets name theirs by an option
-// called dataset; CIFAR-10 is what the field reports otherwise.
+// beside a cell's. Spaces that hold several data sets or tasks name theirs by an
+// option; CIFAR-10 is what the field reports otherwise.
 func beside(figures published.Figures) func(results.SpaceRef, results.PredictorRef, int) []published.Figure {
 	return func(space results.SpaceRef, predictor results.PredictorRef, labels int) []published.Figure {
 		if len(predictor.Options) > 0 {
 			return nil // a variant is not what was published
 		}
 		dataset := cmp.Or(space.Options["dataset"], "cifar10")
+		if space.Name == "transnas" {
+			dataset = cmp.Or(space.Options["task"], "class_scene")
+		}
 		return figures.Find(space.Name, dataset, predictor.Name, labels)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // figures holds one Kendall tau a line: space and data set; the predictor as
 // this project names it and as the source does; the number of labels; the test
 // set in the source's words; the preset whose protocol it is (empty where the
-// source doesn't say); tau, its standard deviation and the number of runs,
+// source doesn't say, or where the preset knows no such number of labels); tau, its standard deviation and the number of runs,
 // where given; and the source.
 //
 //go:embed published.csv
@@ -86,16 +86,30 @@ func (fs Figures) Find(space, dataset, predictor string, labels int) []Figure {
 	return found
 }
 
-// Rows returns the number of architectures of the space as figures were
-// published on it, and 0 where that isn't known. Figures on a part of a space
-// don't compare with them: common files of NAS-Bench-101 hold 30,001 of its
-// 423,624.
+// Compares reports whether a figure measured on the given number of
+// architectures of the figure's space, under a preset, can be held against f:
+// only under f's own protocol, on the space that f was made on (common files
+// of NAS-Bench-101 hold 30,001 of its 423,624 architectures; the values of
+// darts here are another surrogate's), and where f was not scored on a part
+// that only its authors had.
+func (f *Figure) Compares(preset string, rows int) bool {
+	whole := Rows(f.Space)
+	part := f.Test != "" && f.Test != "all" && (f.Preset != "naslib" || f.Test != "200 random")
+	return preset != "" && f.Preset == preset && (whole == 0 || rows == whole) && !part
+}
+
+// Rows returns the number of architectures of the space that figures were
+// published on, 0 where that isn't known, and -1 where none is the same.
 func Rows(space string) int {
 	switch space {
 	case "nasbench101":
 		return 423624 // Ying et al., ICML 2019
 	case "nasbench201":
 		return 15625 // Dong and Yang, ICLR 2020
+	case "transnas":
+		return 4096 // Duan et al., CVPR 2021
+	case "darts":
+		return -1 // figures are on genotypes and values of NAS-Bench-301's own
 	}
 	return 0
 }

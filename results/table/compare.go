@@ -381,12 +381,12 @@ func newGroup(name string, protocol Protocol, trials []*results.Record, o Option
 
 // publish puts published figures beside the group's cells.
 func (g *Group) publish(figures func(results.SpaceRef, results.PredictorRef, int) []published.Figure) {
-	whole := published.Rows(g.Space.Name)
+	differs := g.Protocol.Test > 0 || g.Protocol.Splits != ""
 	for i := range g.Rows {
 		for b := range g.Rows[i].Cells {
 			cell := &g.Rows[i].Cells[b]
 			for _, f := range figures(g.Space, g.Rows[i].Predictor, cell.Budget) {
-				cell.Published = append(cell.Published, Published{f, f.Preset != g.Protocol.Preset || g.Protocol.Test > 0 || whole > 0 && g.Facts.Rows != whole})
+				cell.Published = append(cell.Published, Published{f, differs || !f.Compares(g.Protocol.Preset, g.Facts.Rows)})
 			}
 			// What compares comes first.
 			slices.SortStableFunc(cell.Published, func(a, b Published) int {

@@ -45,7 +45,7 @@ func integer(n int) field { return field{text: strconv.Itoa(n), value: float64(n
 // figureField returns the field of one metric or cost of a cell.
 func figureField(c *Cell, name string, decimals func(mean float64) int) field {
 	f := field{text: interval(c, name, decimals), value: math.NaN(), Standing: c.Standings[name]}
-	if s, ok := c.Metrics[name]; ok && s.Known() && c.Failed == 0 && s.Undefined == 0 {
+	if s, ok := c.Metrics[name]; ok && s.Known() {
 		f.value = s.Mean
 		f.mean = fixed(s.Mean, decimals(s.Mean))
 		if s.N >= 2 {

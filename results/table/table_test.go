@@ -383,8 +383,11 @@ func TestFailedTrialsAreImputedOnlyWhenAskedAndCounted(t *testing.T) {
 	if got := tau(c); got.Mean != .3 || got.N != 2 {
 		t.Errorf("got mean %v of %d splits, want .3 of 2", got.Mean, got.N)
 	}
-	if got := write(t, c, table.Text); !strings.Contains(got, "Kendall tau counts as 0 in 1 of 2 trials") {
-		t.Errorf("got\n%s\nwant the count", got)
+	if got := write(t, c, table.Text); !strings.Contains(got, "Kendall tau counts as 0 in 1 of 2 trials") || !strings.Contains(got, ".300 ± ") {
+		t.Errorf("got\n%s\nwant the mean and the count", got)
+	}
+	if got := write(t, c, table.CSV); !strings.Contains(got, "kendall_tau,0.3,") || !strings.Contains(got, ",2,1\n") {
+		t.Errorf("got\n%s\nwant the mean, and one of two failed", got)
 	}
 	if c.Groups[0].Rows[0].Cells[0].Failed != 1 {
 		t.Error("an imputed trial no longer counts as failed")

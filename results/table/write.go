@@ -333,7 +333,7 @@ func (p *page) clean(s string) string {
 func interval(c *Cell, name string, decimals func(mean float64) int) string {
 	s, ok := c.Metrics[name]
 	switch {
-	case c.Failed > 0:
+	case c.Failed > 0 && (!ok || s.Failed > 0): // and not imputed
 		return fmt.Sprintf("%d of %d failed", c.Failed, c.Trials)
 	case !ok:
 		return "-"
@@ -435,7 +435,7 @@ func writeCSV(w io.Writer, c *Comparison) error {
 					s := cell.Metrics[m]
 					lines = append(lines, []string{
 						g.Name, row.Name, strconv.Itoa(cell.Budget), m,
-						exact(s.Mean), exact(s.Low), exact(s.High), strconv.Itoa(s.Trials), strconv.Itoa(s.Failed),
+						exact(s.Mean), exact(s.Low), exact(s.High), strconv.Itoa(s.Trials), strconv.Itoa(cell.Failed),
 					})
 				}
 			}
