@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/hypernas/hypernas/harness/metric"
 	"github.com/hypernas/hypernas/harness/split"
@@ -32,6 +33,7 @@ type table struct {
 	rows       []int  // of the space
 	batch      plugins.Batch
 	identities []plugins.Identity
+	distinct   int                // identities of all rows of the space
 	structures []plugins.Identity // nil unless the preset merges them
 	label      []float64
 	target     []float64
@@ -93,6 +95,7 @@ func read(ctx context.Context, asked *Space, p *split.Preset) (*table, error) {
 		all.Numbers = append(all.Numbers, b.Numbers...)
 		identities = append(identities, ids...)
 	}
+	t.distinct = distinct(identities)
 	t.batch, t.identities = all, identities
 	if len(t.rows) < s.Info.Rows {
 		t.batch, t.identities = all.Select(t.rows), nil
@@ -125,17 +128,22 @@ func readColumn(ctx context.Context, s *Space, name string) ([]float64, error) {
 	return values, nil
 }
 
+// distinct counts the different identities.
+func distinct(identities []plugins.Identity) int {
+	seen := make(map[plugins.Identity]bool, len(identities))
+	for _, id := range identities {
+		seen[id] = true
+	}
+	return len(seen)
+}
+
 // describe returns what tables say of the space.
 func (t *table) describe(ctx context.Context) (results.SpaceSummary, error) {
 	d, info := &t.space.Description, &t.space.Info
-	distinct := make(map[plugins.Identity]bool)
-	for _, id := range t.identities {
-		distinct[id] = true
-	}
 	s := results.SpaceSummary{
 		SpaceRef: t.ref(), Version: d.Version, Summary: d.Summary, Source: d.Source,
 		License: info.License, Citation: info.Citation,
-		Rows: info.Rows, Identities: len(distinct), Excluded: info.Rows - len(t.rows),
+		Rows: info.Rows, Identities: t.distinct, Excluded: info.Rows - len(t.rows),
 		Notes:      append(append([]string(nil), d.Notes...), info.Notes...),
 		TargetRuns: info.ColumnNamed(info.Target).Runs,
 	}
@@ -151,6 +159,9 @@ func (t *table) describe(ctx context.Context) (results.SpaceSummary, error) {
 	}
 	if noise, ok := metric.Noise(runs); ok {
 		s.Noise, s.NoiseRuns = &noise, len(runs)
+		if rows := len(runs[0]); rows < len(t.rows) {
+			s.Notes = append(s.Notes, fmt.Sprintf("Noise is that of the %d of %d architectures that have all %d runs.", rows, len(t.rows), len(runs)))
+		}
 		if ceiling, ok := metric.Ceiling(noise, s.TargetRuns); ok {
 			s.Ceiling = &ceiling
 		}
@@ -159,8 +170,9 @@ func (t *table) describe(ctx context.Context) (results.SpaceSummary, error) {
 }
 
 // runs returns the columns of single training runs that were measured as the
-// target was (same data set, images and epochs), for the rows that have all
-// of them.
+// target was (same data set, images and epochs): those that every row has, if
+// they are two or more, else all of them for the rows that have them all, which
+// may be a part that differs from the rest; the number of rows tells.
 func (t *table) runs(ctx context.Context) ([][]float64, error) {
 	info := &t.space.Info
 	target := info.ColumnNamed(info.Target)
@@ -174,6 +186,12 @@ func (t *table) runs(ctx context.Context) ([][]float64, error) {
 			return nil, err
 		}
 		columns = append(columns, values)
+	}
+	whole := slices.DeleteFunc(slices.Clone(columns), func(c []float64) bool {
+		return slices.ContainsFunc(t.rows, func(row int) bool { return math.IsNaN(c[row]) })
+	})
+	if len(whole) >= 2 {
+		columns = whole
 	}
 	runs := make([][]float64, len(columns))
 	for _, row := range t.rows {

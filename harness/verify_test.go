@@ -90,7 +90,7 @@ func TestVerifyNamesWhatARecordCannotBe(t *testing.T) {
 	s := space(t, "toy", &toy{rows: 90, shared: true})
 	for want, spoil := range map[string]func(r *results.Record){
 		"there is no such trial: unknown preset":               func(r *results.Record) { r.Preset = "cleen" },
-		"there is no such trial: split -1":                     func(r *results.Record) { r.Split = -1 },
+		"damaged record: budget 5, split -1":                   func(r *results.Record) { r.Split = -1 },
 		"there is no such trial: pool nontest needs":           func(r *results.Record) { r.Pool = "nontest" },
 		"overlap is 3 in the record, 0 in the split":           func(r *results.Record) { r.Overlap = 3 },
 		"it failed, and has metrics":                           func(r *results.Record) { r.Failure = &results.Failure{Stage: "fit"} },

@@ -110,6 +110,9 @@ func parseRecord(line []byte) (*Record, error) {
 	if !validKey(r.Key) {
 		return nil, fmt.Errorf("damaged record: key %.80q is no SHA-256", r.Key)
 	}
+	if r.Budget < 1 || r.Split < 0 || r.Repeat < 0 {
+		return nil, fmt.Errorf("damaged record: budget %d, split %d, repeat %d", r.Budget, r.Split, r.Repeat)
+	}
 	return r, nil
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hypernas/hypernas/harness"
+	"github.com/hypernas/hypernas/internal/durable"
 	"github.com/hypernas/hypernas/plugins/host"
 	"github.com/hypernas/hypernas/results"
 	"github.com/hypernas/hypernas/results/plot"
@@ -82,7 +83,7 @@ protocols in the folder it draws that of the last run.`,
 			if f.out == "" {
 				_, err = cmd.OutOrStdout().Write(b.Bytes())
 			} else {
-				err = os.WriteFile(f.out, b.Bytes(), 0o644)
+				err = durable.Write(f.out, b.Bytes())
 			}
 			if err != nil {
 				return err

@@ -215,6 +215,20 @@ func (s *Set) check() error {
 	return nil
 }
 
+// common returns a row that stands in both lists.
+func common(a, b []int) (row int, ok bool) {
+	in := make(map[int]bool, len(a))
+	for _, row := range a {
+		in[row] = true
+	}
+	for _, row := range b {
+		if in[row] {
+			return row, true
+		}
+	}
+	return 0, false
+}
+
 // Split returns the split with that number of the space with that digest.
 // rows are the space's rows that have a label and a target, identities
 // theirs; the split's own rows are indices of these. The error says which
@@ -258,6 +272,9 @@ func (f *File) Split(number int, digest string, rows []int, identities []plugins
 			return nil, err
 		}
 		leaks = leaks || s.Overlap(set.Budget) > 0
+		if row, both := common(from.Train, from.Test); both && !p.TestsTraining() {
+			return nil, fmt.Errorf("split %d, budget %d: row %d is both trained and tested on, which preset %s never does", number, from.Budget, row, p.Name)
+		}
 	}
 	s.shared = leaks
 	return s, nil

@@ -254,6 +254,8 @@ func (s *Split) Warnings() []string {
 	switch {
 	case s.preset.TestsTraining():
 		warnings = append(warnings, fmt.Sprintf("preset %s scores the architectures that a predictor was trained on, too", s.request.Preset))
+	case s.shared && s.sets != nil:
+		warnings = append(warnings, "the file's splits have architectures that compute the same function in training and test")
 	case s.shared:
 		warnings = append(warnings, fmt.Sprintf("preset %s draws architectures that compute the same function into training and test", s.request.Preset))
 	}

@@ -25,7 +25,16 @@ func Write(path string, data []byte) error {
 // WriteFunc writes a file by way of another name in the same folder, so that
 // it is found whole, new or old, even if the machine stops, and whoever else
 // writes it. If write or anything else fails, what was there before stays.
+//
+// A link is followed, and what is no regular file (a pipe, a device) is
+// written to as it is.
 func WriteFunc(path string, write func(io.Writer) error) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return through(path, write)
+	}
 	f, err := create(path)
 	if err != nil {
 		return err
@@ -41,6 +50,18 @@ func WriteFunc(path string, write func(io.Writer) error) error {
 		return errors.Join(fmt.Errorf("write %s: %w", path, err), os.Remove(f.Name()))
 	}
 	return SyncFolder(filepath.Dir(path))
+}
+
+// through writes to what stands at path.
+func through(path string, write func(io.Writer) error) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
 }
 
 // create makes a file of a name that nothing else has, with the permissions

@@ -41,6 +41,16 @@ func (t *tail) String() string {
 	return strings.Join(t.lines, "\n")
 }
 
+// last returns the last line, or "".
+func (t *tail) last() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.lines) == 0 {
+		return ""
+	}
+	return t.lines[len(t.lines)-1]
+}
+
 // panicLine returns what the first line of a panic said, or "".
 func (t *tail) panicLine() string {
 	t.mu.Lock()

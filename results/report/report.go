@@ -100,9 +100,10 @@ func Write(w io.Writer, r *Report) error {
 		p.Version, p.Created, p.PlanDigest = m.Version, m.Created, m.PlanDigest
 		var plan bytes.Buffer
 		if err := json.Indent(&plan, m.Plan, "", "  "); err != nil {
-			return fmt.Errorf("plan of the report: %w", err)
+			p.Notes = append(p.Notes, fmt.Sprintf("The plan can't be read: %v.", err))
+		} else {
+			p.Plan = plan.String()
 		}
-		p.Plan = plan.String()
 		p.Spaces, p.Predictors = m.Spaces, m.Predictors
 	}
 	for i := range r.Comparison.Groups {

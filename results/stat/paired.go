@@ -177,7 +177,9 @@ func Compare(predictors [][]Trial) Cell {
 	for i, adjusted := range Holm(p) {
 		v := &c.Versus[i]
 		v.Adjusted = adjusted
-		v.Tied = known[i] && !(adjusted < Alpha)
+		// Over splits that not both have, the best by its mean may be the
+		// worse of the two on those that both have: no reason to part them.
+		v.Tied = known[i] && !(adjusted < Alpha && v.Mean > 0)
 	}
 	return c
 }

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -24,11 +25,12 @@ type latexBlock struct {
 
 // latexTable is one LaTeX table: blocks of the same columns.
 type latexTable struct {
-	caption string
-	header  []string
-	words   map[int]bool
-	blocks  []latexBlock
-	notes   []string
+	caption  string
+	header   []string
+	words    map[int]bool
+	blocks   []latexBlock
+	notes    []string
+	baseline string // that its sample efficiency is against
 }
 
 // rows returns the number of lines of all blocks.
@@ -67,6 +69,7 @@ func writeLaTeX(w io.Writer, c *Comparison, siunitx bool) error {
 						tables = append(tables, t)
 					}
 					t.blocks = append(t.blocks, latexBlock{g.Name, rows})
+					t.baseline = cmp.Or(t.baseline, g.Baseline)
 				}
 				// Notes stand once, under the group's last rows of its first metric.
 				if m == 0 && p == len(parts)-1 {
@@ -92,7 +95,7 @@ func writeLaTeX(w io.Writer, c *Comparison, siunitx bool) error {
 			t.caption += " " + reachNote(c.Reach)
 		}
 		if strings.HasPrefix(t.caption, "Sample efficiency") {
-			t.caption += " " + fewerNote(c.Groups[0].Baseline)
+			t.caption += " " + fewerNote(t.baseline)
 		}
 		p.table(t, i+1)
 	}

@@ -2,7 +2,9 @@ package darts
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"github.com/hypernas/hypernas/internal/dag"
@@ -89,7 +91,6 @@ func (s *Space) Open(ctx context.Context, given map[string]string) (plugins.Spac
 		return plugins.SpaceInfo{}, err
 	}
 	info := plugins.SpaceInfo{
-		Digest:   rows.Digest("darts", version, o, files...),
 		License:  "Apache-2.0 (surrogate: slds-lmu/yahpo_data; XGBoost values and proxies: automl/NASLib)",
 		Citation: "Liu et al., DARTS, ICLR 2019; Zela et al., Surrogate NAS Benchmarks, ICLR 2022; Pfisterer et al., YAHPO Gym, AutoML 2022; Krishnakumar et al., NAS-Bench-Suite-Zero, NeurIPS 2022",
 		Notes: []string{
@@ -134,6 +135,13 @@ func (s *Space) Open(ctx context.Context, given map[string]string) (plugins.Spac
 		table.Columns = append(table.Columns, rows.Column{Column: column, Values: values})
 	}
 	s.Table = *table
+	// The surrogate's values belong to the digest: their last bits depend on the
+	// kernels and the processor that compute them, unlike everything else.
+	bits := make([]byte, 0, 8*len(values))
+	for _, v := range values {
+		bits = binary.LittleEndian.AppendUint64(bits, math.Float64bits(v))
+	}
+	info.Digest = rows.Digest("darts", version, o, append(files, bits)...)
 	info.Rows = len(pool)
 	info.Vocabulary = vocabulary(numbers)
 	info.Columns = s.Described()

@@ -151,10 +151,14 @@ func convert(file io.Reader, x index) ([]byte, error) {
 		p.runs++
 		seen[r.hash] = p
 	}
+	incomplete, first := nb101.Hash{}, place{row: math.MaxInt32}
 	for hash, p := range seen {
-		if p.runs != numRuns {
-			return nil, fmt.Errorf("byte %d: the file ends with %d of %d runs of module %s", records.offset, p.runs, numRuns, hash)
+		if p.runs != numRuns && p.row < first.row {
+			incomplete, first = hash, p
 		}
+	}
+	if first.row < math.MaxInt32 {
+		return nil, fmt.Errorf("byte %d: the file ends with %d of %d runs of module %s", records.offset, first.runs, numRuns, incomplete)
 	}
 	if len(rows) != want {
 		return nil, fmt.Errorf("byte %d: the file ends after %d modules, want %d", records.offset, len(rows), want)

@@ -172,6 +172,9 @@ func (x *Fetcher) attempt(ctx context.Context, f *File, address string, p *parti
 			x.Progress(p.size)
 		}
 		if errors.Is(err, io.EOF) {
+			if f.exact() && p.size < f.Bytes {
+				return &temporary{err: io.ErrUnexpectedEOF} // a server that says no length, and broke off
+			}
 			return nil
 		}
 		if err != nil {

@@ -162,6 +162,19 @@ func parseDescription(data []byte) (*description, error) {
 	return d, d.complete()
 }
 
+// checkNumbers refuses a number that is read from where the label or target is.
+func (d *description) checkNumbers() error {
+	for i := range d.numbers {
+		for _, name := range []string{d.label, d.target} {
+			if from := d.numbers[i].column.name; d.column(name).column.name == from {
+				return fmt.Errorf("number %s and column %s are both read from %q: what predictors train on or are scored on is no feature",
+					d.vocabulary.Numbers[i], name, from)
+			}
+		}
+	}
+	return nil
+}
+
 // complete checks what no single key shows, and fills in what was left out.
 func (d *description) complete() error {
 	for _, missing := range []struct {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -29,6 +28,7 @@ type record struct {
 	place  string // for errors: "line 7" of a CSV file, "row 3" of a JSON file
 	values map[string]any
 	parsed map[string]string // what formats cut out of values
+	others map[string]bool   // columns that other rows of a JSON file have, empty in this one
 }
 
 // valueError is an error of a value, as "line 7, column val: …".
@@ -38,7 +38,19 @@ func (r *record) valueError(c *ref, format string, args ...any) error {
 
 // missing says that a row has no such column, and which it has.
 func (r *record) missing(c *ref) error {
-	return fmt.Errorf("%s: there is no column %q; there are %s", r.place, c.name, list(slices.Sorted(maps.Keys(r.values))))
+	names := func(yield func(string) bool) {
+		for name := range r.values {
+			if !yield(name) {
+				return
+			}
+		}
+		for name := range r.others {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+	return fmt.Errorf("%s: there is no column %q; there are %s", r.place, c.name, list(slices.Compact(slices.Sorted(names))))
 }
 
 // list joins names for an error, the first few of many.
@@ -59,8 +71,11 @@ func (r *record) value(c *ref) (any, error) {
 	if v, ok := r.values[c.name]; ok {
 		return v, nil
 	}
+	if r.others[c.name] {
+		return nil, nil
+	}
 	v, ok := r.values[c.base]
-	if !ok {
+	if !ok && !r.others[c.base] {
 		return nil, r.missing(c)
 	}
 	for _, i := range c.index {
@@ -337,8 +352,30 @@ func (d *decoder) end() error {
 // keyColumn holds what names a row in a JSON file that is an object of rows.
 const keyColumn = "key"
 
-// readJSON reads a list of objects, or an object of objects.
+// readJSON reads a list of objects, or an object of objects. A column that any
+// row has is empty in the others, wherever they stand.
 func readJSON(data []byte, f func(*record) error) error {
+	columns := make(map[string]bool)
+	err := scanJSON(data, func(r *record) error {
+		for name := range r.values {
+			columns[name] = true
+		}
+		if len(columns) > maxNames {
+			return fmt.Errorf("%s: there are more than %d columns", r.place, maxNames)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return scanJSON(data, func(r *record) error {
+		r.others = columns
+		return f(r)
+	})
+}
+
+// scanJSON hands over the rows of a JSON file as they stand there.
+func scanJSON(data []byte, f func(*record) error) error {
 	d := &decoder{json.NewDecoder(bytes.NewReader(data))}
 	d.UseNumber()
 	line, counted := 1, 0
@@ -354,7 +391,7 @@ func readJSON(data []byte, f func(*record) error) error {
 		return fmt.Errorf("%s: %w", at(), err)
 	}
 	r := record{values: make(map[string]any), parsed: make(map[string]string)}
-	keys, seen := make(map[string]bool), make(map[string]bool)
+	keys := make(map[string]bool)
 	for row := 1; d.More(); row++ {
 		r.place = "row " + strconv.Itoa(row)
 		clear(r.values)
@@ -389,18 +426,6 @@ func readJSON(data []byte, f func(*record) error) error {
 		}
 		if _, own := r.values[keyColumn]; !own && begin == json.Delim('{') {
 			r.values[keyColumn] = key
-		}
-		for name := range r.values {
-			seen[name] = true
-		}
-		if len(seen) > maxNames {
-			return fmt.Errorf("%s, %s: there are more than %d columns", at(), r.place, maxNames)
-		}
-		// What an earlier row has is empty here.
-		for name := range seen {
-			if _, ok := r.values[name]; !ok {
-				r.values[name] = nil
-			}
 		}
 		if err := f(&r); err != nil {
 			return err

@@ -78,6 +78,9 @@ func (s *Space) Open(ctx context.Context, given map[string]string) (plugins.Spac
 		}
 		*role.dst = role.given
 	}
+	if err := d.checkNumbers(); err != nil {
+		return plugins.SpaceInfo{}, fmt.Errorf("%w: %s: %w", plugins.ErrInput, filepath.Base(o.File), err)
+	}
 	path := filepath.FromSlash(d.data)
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(o.File), path)

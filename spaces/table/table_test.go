@@ -376,6 +376,7 @@ func TestMistakesAreNamed(t *testing.T) {
 		{"an output in the middle", chain, good + "output,8,skip,8,pool,8,1\n", `column op1: "output" is an output`},
 		{"no label anywhere", chain, row + "pool,8,skip,8,pool,8,\n", "d.csv: column acc: no row has a value"},
 		{"no number anywhere", chain + "numbers: {params: p}\n", "p," + row + ",pool,8,skip,8,pool,8,1\n", "d.csv: column p: no row has a value"},
+		{"target as a number", chain + "numbers: {magic: {column: acc}}\n", good, "is no feature"},
 		{"wrong form", chain + "parse: {op1: \"{a}-{b}\"}\n", good, `column op1: "pool" does not have the form "{a}-{b}": there is no "-" after {a}`},
 
 		{"broken JSON", graphs, "[\n{\"acc\": 1,\n}]", "d.json: line 3, row 1:"},

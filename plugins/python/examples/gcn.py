@@ -41,7 +41,9 @@ class GCN(hypernas.Predictor):
             raise hypernas.OptionError("epochs and width start at 1")
         torch.manual_seed(training.seed & 0x7FFFFFFFFFFFFFFF)
         torch.use_deterministic_algorithms(True)
-        graphs = tensors(training.batch.to_dense())
+        dense = training.batch.to_dense()
+        self.nodes = dense.mask.shape[1]
+        graphs = tensors(dense)
         sd = training.labels.std()
         y = torch.tensor((training.labels - training.labels.mean()) / (sd if sd > 0 else 1), dtype=torch.float32)
         self.model = Graphs(graphs[1].shape[-1], o["width"])
@@ -57,8 +59,9 @@ class GCN(hypernas.Predictor):
     @torch.no_grad()
     def predict(self, batch):
         # One row at a time would be exact and slow; matrix products over batches of
-        # another size round differently, so blocks are padded to one size.
-        dense = tensors(batch.to_dense())
+        # another size round differently, so blocks are padded to one size, and
+        # graphs to that of the training rows (a larger one stands for itself).
+        dense = tensors(batch.to_dense(self.nodes))
         values = []
         for lo in range(0, len(batch), 64):
             part = [x[lo : lo + 64] for x in dense]

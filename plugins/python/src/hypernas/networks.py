@@ -45,6 +45,10 @@ class Role(enum.IntEnum):
     REDUCTION = 2  # a motif that halves the resolution
     STEM = 3  # what comes before the first cell
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Role | None":
+        return cls.BLOCK if isinstance(value, int) else None
+
 
 class Op(NamedTuple):
     """One word of a space's vocabulary of operations."""

@@ -214,12 +214,9 @@ def _space_handlers(plugin: Space) -> dict[str, grpc.RpcMethodHandler]:
     def open_(request: pb.OpenRequest, context: grpc.ServicerContext) -> pb.SpaceInfo:
         r = plugin.open(parse_options(plugin.options, request.options))
         _check(r)
+        info = _info(r)
+        info.digest = r.digest or _digest(r, info)
         opened[:] = [r]
-        info = pb.SpaceInfo(
-            rows=len(r.networks), digest=r.digest, vocabulary=encode_vocabulary(r.vocabulary), label=r.label, target=r.target, license=r.license, citation=r.citation, notes=r.notes
-        )
-        for c in r.columns:
-            info.columns.add(name=c.name, summary=c.summary, unit=c.unit, dataset=c.dataset, split=c.split, runs=c.runs, epochs=c.epochs)
         return info
 
     def read(request: pb.ReadRequest, context: grpc.ServicerContext) -> Iterator[pb.ReadResponse]:
@@ -244,7 +241,7 @@ def _space_handlers(plugin: Space) -> dict[str, grpc.RpcMethodHandler]:
 
 
 def _check(r: Rows) -> None:
-    """Complain in the author's words about what the host would refuse in its own, and fill in the digest."""
+    """Complain in the author's words about what the host would refuse in its own."""
     n = len(r.networks)
     if len(r.identities) != n or any(len(i) != 16 for i in r.identities):
         raise PluginError(f"want an identity of 16 bytes for each of {n} networks; see hypernas.identity")
@@ -255,13 +252,23 @@ def _check(r: Rows) -> None:
     for c in r.columns:
         if np.shape(c.values) != (n,):
             raise PluginError(f"column {c.name} has the shape {np.shape(c.values)}, want ({n},)")
-    if not r.digest:
-        h = hashlib.sha256(encode_vocabulary(r.vocabulary).SerializeToString(deterministic=True))
-        for block, lo, hi in encode_blocks(r.vocabulary, r.networks, r.numbers, 0, n):
-            h.update(block.SerializeToString(deterministic=True) + b"".join(r.identities[lo:hi]))
-        for c in r.columns:
-            h.update(c.name.encode() + b"\0" + np.ascontiguousarray(c.values, "<f8").tobytes())
-        r.digest = h.hexdigest()
+
+
+def _info(r: Rows) -> pb.SpaceInfo:
+    """Return what a space says of itself, without the digest."""
+    info = pb.SpaceInfo(rows=len(r.networks), vocabulary=encode_vocabulary(r.vocabulary), label=r.label, target=r.target, license=r.license, citation=r.citation, notes=r.notes)
+    for c in r.columns:
+        info.columns.add(name=c.name, summary=c.summary, unit=c.unit, dataset=c.dataset, split=c.split, runs=c.runs, epochs=c.epochs)
+    return info
+
+
+def _digest(r: Rows, info: pb.SpaceInfo) -> str:
+    h = hashlib.sha256(info.SerializeToString(deterministic=True))
+    for block, lo, hi in encode_blocks(r.vocabulary, r.networks, r.numbers, 0, len(r.networks)):
+        h.update(block.SerializeToString(deterministic=True) + b"".join(r.identities[lo:hi]))
+    for c in r.columns:
+        h.update(np.ascontiguousarray(c.values, "<f8").tobytes())
+    return h.hexdigest()
 
 
 def _unary(handle: Callable[[Any, grpc.ServicerContext], Any], request: Any) -> grpc.RpcMethodHandler:
