@@ -111,15 +111,15 @@ func openOfficial(source registry.Source, vertices int, file func() (io.Reader, 
 func convert(file io.Reader, x index) ([]byte, error) {
 	h := sha256.New()
 	// The reader of records buffers; it and the hash see the same bytes.
-	records := newRecordReader(io.TeeReader(file, h))
+	records := registry.NewRecords(io.TeeReader(file, h))
 	want := len(x) / indexRow
 	rows := make([]officialRow, 0, want)
 	// seen is for each hash its row, and how many runs the row has.
 	type place struct{ row, runs int32 }
 	seen := make(map[nb101.Hash]place, want)
 	for {
-		at := records.offset
-		data, offset, err := records.next()
+		at := records.Offset()
+		data, offset, err := records.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
@@ -158,10 +158,10 @@ func convert(file io.Reader, x index) ([]byte, error) {
 		}
 	}
 	if first.row < math.MaxInt32 {
-		return nil, fmt.Errorf("byte %d: the file ends with %d of %d runs of module %s", records.offset, first.runs, numRuns, incomplete)
+		return nil, fmt.Errorf("byte %d: the file ends with %d of %d runs of module %s", records.Offset(), first.runs, numRuns, incomplete)
 	}
 	if len(rows) != want {
-		return nil, fmt.Errorf("byte %d: the file ends after %d modules, want %d", records.offset, len(rows), want)
+		return nil, fmt.Errorf("byte %d: the file ends after %d modules, want %d", records.Offset(), len(rows), want)
 	}
 	table := make([]byte, 0, sha256.Size+len(rows)*officialBytes)
 	table = h.Sum(table)

@@ -236,7 +236,7 @@ func TestImportRefuses(t *testing.T) {
 		{"wrong CRC of the length", flipped(8), false, at("byte %d: the CRC of a record's length", 0)},
 		{"wrong byte", flipped(40), false, at("byte %d: the CRC of a record's ", 12)},
 		{"wrong CRC", flipped(len(records[2]) - 1), false, at("byte %d: the CRC of a record's ", 12)},
-		{"huge length", appendRecord(nil, make([]byte, maxRecord+1)), false, at("byte %d: a record of 1048577 bytes", 0)},
+		{"huge length", appendRecord(nil, make([]byte, registry.MaxRecord+1)), false, at("byte %d: a record of 1048577 bytes", 0)},
 		{"no JSON", record(func(r *run) string { return strings.Replace(row(*r), `", 108`, ` 108`, 1) }), false, at("record at byte %d", 0)},
 		{"another value", record(func(*run) string { return `{"a": 1}` }), false, at("record at byte %d", 0)},
 		{"too few values", record(func(r *run) string { return fmt.Sprintf(`["%s", 108]`, r.hash) }), false, at("record at byte %d", 0)},
@@ -293,10 +293,10 @@ func FuzzRecords(f *testing.F) {
 	f.Add(file)
 	f.Add(file[:100])
 	f.Fuzz(func(t *testing.T, file []byte) {
-		r := newRecordReader(bytes.NewReader(file))
+		r := registry.NewRecords(bytes.NewReader(file))
 		var again []byte
 		for {
-			data, _, err := r.next()
+			data, _, err := r.Next()
 			if err != nil {
 				if errors.Is(err, io.EOF) && !bytes.Equal(again, file) {
 					t.Error("records are not those of the file")
