@@ -56,26 +56,36 @@ type column struct {
 	low, scale float64
 }
 
-// NewOneHot returns the encoding for what varies over networks, which must
-// follow v.
-func NewOneHot(v *plugins.Vocabulary, networks []plugins.Network) *OneHot {
-	type seen struct {
-		networks  int
-		low, high float64
-	}
-	all := make(map[place]seen)
-	sums := make(map[place]float64)
+// span is what networks have at one place: how many have something there, and
+// its least and largest sum in one network.
+type span struct {
+	networks  int
+	low, high float64
+}
+
+// spans returns the span of every place that visit adds something to, for any
+// of the networks.
+func spans[P comparable](networks []plugins.Network, visit func(n *plugins.Network, add func(P, float64))) map[P]span {
+	all := make(map[P]span)
+	sums := make(map[P]float64)
 	for i := range networks {
 		clear(sums)
-		visit(v, &networks[i], func(p place, x float64) { sums[p] += x })
+		visit(&networks[i], func(p P, x float64) { sums[p] += x })
 		for p, x := range sums {
 			s, ok := all[p]
 			if !ok {
 				s.low, s.high = x, x
 			}
-			all[p] = seen{s.networks + 1, min(s.low, x), max(s.high, x)}
+			all[p] = span{s.networks + 1, min(s.low, x), max(s.high, x)}
 		}
 	}
+	return all
+}
+
+// NewOneHot returns the encoding for what varies over networks, which must
+// follow v.
+func NewOneHot(v *plugins.Vocabulary, networks []plugins.Network) *OneHot {
+	all := spans(networks, func(n *plugins.Network, add func(place, float64)) { visit(v, n, add) })
 	var kept []place
 	for p, s := range all {
 		switch {

@@ -55,23 +55,7 @@ func NewWork(v *plugins.Vocabulary, networks []plugins.Network) *Work {
 	if !slices.Contains(w.varies, true) {
 		return w
 	}
-	type seen struct {
-		networks  int
-		low, high float64
-	}
-	all := make(map[task]seen)
-	sums := make(map[task]float64)
-	for i := range networks {
-		clear(sums)
-		w.visit(v, &networks[i], func(t task, x float64) { sums[t] += x })
-		for t, x := range sums {
-			s, ok := all[t]
-			if !ok {
-				s.low, s.high = x, x
-			}
-			all[t] = seen{s.networks + 1, min(s.low, x), max(s.high, x)}
-		}
-	}
+	all := spans(networks, func(n *plugins.Network, add func(task, float64)) { w.visit(v, n, add) })
 	var kept []task
 	for t, s := range all {
 		if s.networks < len(networks) {
