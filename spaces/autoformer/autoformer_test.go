@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/spaces/registry"
+	"github.com/hypernas/hypernas/spaces/registry/registrytest"
 )
 
 // fixture returns six invented transformers.
@@ -126,16 +126,12 @@ func TestMistakesAreNamed(t *testing.T) {
 }
 
 func TestRealData(t *testing.T) {
-	folder := filepath.Join("..", "..", "..", "shared", "mirror", "github.com/vovantuan1999a/OoD-ViT-NAS/037c8e0aeb053759cbbdd82c9bdab2dfb424aaa2/architecture_infors")
+	source := registrytest.Mirror(t, "autoformer")
 	// The ranges and correlations are DATA.md's.
 	for size, want := range map[Size]struct{ low, high, spearman float64 }{
 		Tiny: {74.478, 75.542, .635}, Small: {79.408, 81.656, .941}, Base: {81.756, 82.314, .224},
 	} {
-		data, err := os.ReadFile(filepath.Join(folder, "1k_Vit_Architecture_from_AutoFM_"+string(size)+".json"))
-		if err != nil {
-			t.Skipf("the real data is not there: %v", err)
-		}
-		s := New(registry.Memory{"autoformer/" + string(size) + ".json": data}, size)
+		s := New(source, size)
 		info, err := s.Open(t.Context(), nil) // which compares the parameters of every architecture
 		if err != nil {
 			t.Fatal(err)

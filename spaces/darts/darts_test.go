@@ -34,25 +34,6 @@ func fixture(t testing.TB) registry.Memory {
 	return m
 }
 
-// mirror returns the public files, where the mirror stands beside the project.
-func mirror(t testing.TB) registry.Memory {
-	t.Helper()
-	cache := registry.Cache{Dir: filepath.Join("..", "..", "..", "shared", "mirror")}
-	m := registry.Memory{}
-	set, _ := registry.Lookup("darts")
-	for _, f := range set.Files {
-		data, err := cache.Read("darts", f.Name)
-		if errors.Is(err, plugins.ErrDataMissing) {
-			t.Skip("no mirror beside the project: ", err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		m["darts/"+f.Name] = data
-	}
-	return m
-}
-
 func open(t testing.TB, source registry.Source, options map[string]string) (*Space, plugins.SpaceInfo) {
 	t.Helper()
 	s := New(source)

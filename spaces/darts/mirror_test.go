@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/hypernas/hypernas/spaces/registry/registrytest"
+
 	"github.com/hypernas/hypernas/plugins"
 )
 
@@ -61,7 +63,7 @@ func near(t *testing.T, what string, got, want, tolerance float64) {
 // TestMirrorXGB checks the 1,218 genotypes. The surrogate's moments are those
 // that numpy computes in float64 from the same file (testdata/reference.py).
 func TestMirrorXGB(t *testing.T) {
-	s, info := open(t, mirror(t), map[string]string{"pool": "xgb"})
+	s, info := open(t, registrytest.Mirror(t, "darts"), map[string]string{"pool": "xgb"})
 	if info.Rows != 1218 {
 		t.Fatalf("got %d rows, want 1,218", info.Rows)
 	}
@@ -93,7 +95,7 @@ func TestMirrorXGB(t *testing.T) {
 // TestMirrorPool checks the default pool; the moments are numpy's, for the
 // same genotypes (testdata/reference.py).
 func TestMirrorPool(t *testing.T) {
-	s, info := open(t, mirror(t), nil)
+	s, info := open(t, registrytest.Mirror(t, "darts"), nil)
 	if info.Rows != 10000 {
 		t.Fatalf("got %d rows, want 10,000", info.Rows)
 	}
@@ -118,7 +120,7 @@ func TestMirrorPool(t *testing.T) {
 
 // BenchmarkOpen opens the default pool on the public files.
 func BenchmarkOpen(b *testing.B) {
-	files := mirror(b)
+	files := registrytest.Mirror(b, "darts")
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := New(files).Open(b.Context(), nil); err != nil {

@@ -1,7 +1,6 @@
 package macro
 
 import (
-	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -13,25 +12,13 @@ import (
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/spaces/registry"
+	"github.com/hypernas/hypernas/spaces/registry/registrytest"
 )
 
 // fixture returns the invented file of testdata, which make.py wrote.
 func fixture(t testing.TB) registry.Memory {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "macro.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return registry.Memory{"macro/macro.json": data}
-}
-
-// mirror returns the public file, where the mirror stands beside the project.
-func mirror(t testing.TB) registry.Memory {
-	t.Helper()
-	data, err := registry.Cache{Dir: filepath.Join("..", "..", "..", "shared", "mirror")}.Read("macro", "macro.json")
-	if errors.Is(err, plugins.ErrDataMissing) {
-		t.Skip("no mirror beside the project: ", err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +221,7 @@ func TestOpenRefuses(t *testing.T) {
 // TestMirror checks the public file, whose parameters and FLOPs are compared
 // with the recomputed ones in all entries when it is opened.
 func TestMirror(t *testing.T) {
-	s, info := open(t, mirror(t))
+	s, info := open(t, registrytest.Mirror(t, "macro"))
 	if info.Rows != 6561 {
 		t.Errorf("got %d architectures, want 6,561", info.Rows)
 	}
@@ -296,7 +283,7 @@ func spearman(x, y []float64) float64 {
 }
 
 func BenchmarkOpen(b *testing.B) {
-	files := mirror(b)
+	files := registrytest.Mirror(b, "macro")
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := New(files).Open(b.Context(), nil); err != nil {

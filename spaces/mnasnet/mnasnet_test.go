@@ -16,6 +16,7 @@ import (
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/spaces/registry"
+	"github.com/hypernas/hypernas/spaces/registry/registrytest"
 )
 
 // pack returns a tar.gz of files, given as name and contents in turn.
@@ -227,12 +228,7 @@ func TestOptionNamesColumns(t *testing.T) {
 }
 
 func TestRealData(t *testing.T) {
-	path := filepath.Join("..", "..", "..", "shared", "mirror", "github.com/afzalxo/Accel-NASBench/42603572d530310e6bac7191d00cf45625a6b197/anb_dataset/anb_dataset_jsons.tar.gz")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Skipf("the real data is not there: %v", err)
-	}
-	s := New(registry.Memory{"mnasnet/accel.tar.gz": data})
+	s := New(registrytest.Mirror(t, "mnasnet"))
 	info, err := s.Open(t.Context(), nil) // which compares the parameters of every file
 	if err != nil {
 		t.Fatal(err)

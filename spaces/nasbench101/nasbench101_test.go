@@ -16,6 +16,7 @@ import (
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/spaces/registry"
+	"github.com/hypernas/hypernas/spaces/registry/registrytest"
 )
 
 // fixtureVertices bounds the modules of the invented files.
@@ -214,10 +215,7 @@ var wholeIndex = sync.OnceValue(func() []byte { return buildIndex(nb101.MaxVerti
 
 func openMirror(t *testing.T) mirror {
 	t.Helper()
-	m := mirror{registry.Cache{Dir: filepath.Join("..", "..", "..", "shared", "mirror")}, wholeIndex}
-	if _, err := m.Read(set, "data-20k.json"); errors.Is(err, plugins.ErrDataMissing) {
-		t.Skip("no mirror beside the project")
-	}
+	m := mirror{registrytest.Mirror(t, set), wholeIndex}
 	if raceEnabled || testing.Short() {
 		t.Skip("the enumeration of all modules is for tests without the race detector; make test-kernels runs it")
 	}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -13,28 +11,13 @@ import (
 	"github.com/hypernas/hypernas/internal/nb201"
 	"github.com/hypernas/hypernas/internal/pickle"
 	"github.com/hypernas/hypernas/plugins"
-	"github.com/hypernas/hypernas/spaces/registry"
+	"github.com/hypernas/hypernas/spaces/registry/registrytest"
 )
-
-// mirror returns upstream's own files, or skips the test where there are
-// none: they are not part of this repository. A mirror is laid out as a cache
-// is.
-func mirror(t testing.TB) registry.Source {
-	t.Helper()
-	cache := registry.Cache{Dir: filepath.Join("..", "..", "..", "shared", "mirror")}
-	set, _ := registry.Lookup("nasbench201")
-	for i := range set.Files {
-		if _, err := os.Stat(cache.Path(&set.Files[i])); err != nil {
-			t.Skipf("no mirror beside the project: %v", err)
-		}
-	}
-	return cache
-}
 
 // TestMirrorHoldsNASBench201 checks what is known of the whole space, with
 // every data set as the option.
 func TestMirrorHoldsNASBench201(t *testing.T) {
-	source := mirror(t)
+	source := registrytest.Mirror(t, "nasbench201")
 	for _, tc := range []struct {
 		dataset              string
 		best                 int     // row of the best test accuracy
@@ -93,7 +76,7 @@ func TestMirrorHoldsNASBench201(t *testing.T) {
 // TestMirrorHasRowsInNATSBenchsOrder checks that a row's number is the index
 // that everyone else uses.
 func TestMirrorHasRowsInNATSBenchsOrder(t *testing.T) {
-	f, err := readFiles(mirror(t), false)
+	f, err := readFiles(registrytest.Mirror(t, "nasbench201"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +97,7 @@ func TestMirrorHasRowsInNATSBenchsOrder(t *testing.T) {
 // that has the same unique string of NATS-Bench (which lets a convolution of
 // one cell stand for two of another).
 func TestMirrorHasParametersOfTheSizes(t *testing.T) {
-	f, err := readFiles(mirror(t), true)
+	f, err := readFiles(registrytest.Mirror(t, "nasbench201"), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +144,7 @@ func TestMirrorHasParametersOfTheSizes(t *testing.T) {
 
 // TestMirrorHoldsSingleRuns checks what the per-seed file says.
 func TestMirrorHoldsSingleRuns(t *testing.T) {
-	s, _ := open(t, mirror(t), map[string]string{"seeds": "true"})
+	s, _ := open(t, registrytest.Mirror(t, "nasbench201"), map[string]string{"seeds": "true"})
 	for _, tc := range []struct {
 		column string
 		noise  float64 // tau-b of runs 0 and 1, by scipy.stats.kendalltau
@@ -184,7 +167,7 @@ func TestMirrorHoldsSingleRuns(t *testing.T) {
 
 // BenchmarkMirrorOpen measures the opening of the whole space.
 func BenchmarkMirrorOpen(b *testing.B) {
-	source := mirror(b)
+	source := registrytest.Mirror(b, "nasbench201")
 	for _, seeds := range []string{"false", "true"} {
 		b.Run("seeds="+seeds, func(b *testing.B) {
 			b.ReportAllocs()

@@ -16,6 +16,7 @@ import (
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/spaces/registry"
+	"github.com/hypernas/hypernas/spaces/registry/registrytest"
 )
 
 const key = "transnas/" + zipName
@@ -213,21 +214,9 @@ func TestMalformedFiles(t *testing.T) {
 	}
 }
 
-// mirror returns upstream's own file, or skips the test where there is none:
-// it is not part of this repository. A mirror is laid out as a cache is.
-func mirror(t testing.TB) registry.Source {
-	t.Helper()
-	cache := registry.Cache{Dir: filepath.Join("..", "..", "..", "shared", "mirror")}
-	set, _ := registry.Lookup("transnas")
-	if _, err := os.Stat(cache.Path(&set.Files[0])); err != nil {
-		t.Skipf("no mirror beside the project: %v", err)
-	}
-	return cache
-}
-
 // TestMirrorHoldsTransNAS checks what is known of the whole space.
 func TestMirrorHoldsTransNAS(t *testing.T) {
-	s, info := open(t, mirror(t), nil)
+	s, info := open(t, registrytest.Mirror(t, "transnas"), nil)
 	if info.Rows != 4096 {
 		t.Fatalf("%d rows, want 4096", info.Rows)
 	}
@@ -266,7 +255,7 @@ func TestMirrorHoldsTransNAS(t *testing.T) {
 }
 
 func BenchmarkMirrorOpen(b *testing.B) {
-	source := mirror(b)
+	source := registrytest.Mirror(b, "transnas")
 	b.ReportAllocs()
 	for b.Loop() {
 		open(b, source, nil)
