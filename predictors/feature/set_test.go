@@ -1,0 +1,112 @@
+package feature_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/feature"
+)
+
+func newSet(t *testing.T, name string, v *plugins.Vocabulary, train, pool []plugins.Network) *feature.Set {
+	t.Helper()
+	s, err := feature.NewSet(t.Context(), name, v, &plugins.Batch{Networks: train}, &plugins.Batch{Networks: pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSetsHaveColumnsOfTrainingRowsAndPool(t *testing.T) {
+	v := vocabulary()
+	train := []plugins.Network{chain([]float64{8, 8}, 1, []int{conv}, []int{pool}), chain([]float64{8, 8}, 1, []int{skip}, []int{pool})}
+	rest := []plugins.Network{chain([]float64{8, 16}, 1, []int{skip}, []int{conv})}
+	for name := range strings.SplitSeq(feature.SetNames, ",") {
+		alone, both := newSet(t, name, &v, train, nil), newSet(t, name, &v, train, rest)
+		if alone.Dim() == 0 || both.Dim() <= alone.Dim() {
+			t.Errorf("%s: got %d columns, and %d with a pool that varies more", name, alone.Dim(), both.Dim())
+		}
+		at := 0
+		for _, g := range both.Groups() {
+			if g.Name == "" || g.From != at || g.To <= at {
+				t.Errorf("%s: got group %+v, want one from column %d", name, g, at)
+			}
+			at = g.To
+		}
+		if at != both.Dim() {
+			t.Errorf("%s: groups end at %d of %d columns", name, at, both.Dim())
+		}
+		b := plugins.Batch{Networks: slices.Concat(train, rest)}
+		got, err := both.Matrix(t.Context(), &b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []float64
+		row := make([]float64, both.Dim())
+		for i := range b.Networks {
+			both.EncodeTo(row, &b.Networks[i], nil)
+			want = append(want, row...)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: the matrix is not its rows", name)
+		}
+		if equal := newSet(t, name, &v, train[:1], train[:1]); equal.Dim() != 0 {
+			t.Errorf("%s: got %d columns where all is equal", name, equal.Dim())
+		}
+	}
+}
+
+func TestOneHotSetScalesWork(t *testing.T) {
+	v := vocabulary()
+	networks := []plugins.Network{
+		chain([]float64{8, 8}, 1, []int{conv}, []int{pool}),
+		chain([]float64{16, 8}, 1, []int{conv}, []int{pool}),
+		chain([]float64{64, 8}, 2, []int{conv}, []int{skip}),
+	}
+	s := newSet(t, "onehot", &v, networks, nil)
+	x, err := s.Matrix(t.Context(), &plugins.Batch{Networks: networks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	variance := func(from, to int) float64 {
+		sum := 0.0
+		for j := from; j < to; j++ {
+			var mean, square float64
+			for i := range networks {
+				y := x[i*s.Dim()+j]
+				mean += y / 3
+				square += y * y / 3
+			}
+			sum += square - mean*mean
+		}
+		return sum
+	}
+	groups := s.Groups()
+	if len(groups) != 2 {
+		t.Fatalf("got %d groups, want 2", len(groups))
+	}
+	places := feature.NewWork(&v, networks).Places()
+	want := variance(groups[0].From, groups[0].To)
+	for _, g := range [][2]int{{groups[1].From, groups[1].From + places}, {groups[1].From + places, groups[1].To}} {
+		if got := variance(g[0], g[1]); math.Abs(got-want) > 1e-9 {
+			t.Errorf("columns %v: got variance %v, want %v", g, got, want)
+		}
+	}
+}
+
+func TestNewSetMistakes(t *testing.T) {
+	v := vocabulary()
+	b := plugins.Batch{Networks: []plugins.Network{chain([]float64{8}, 1, []int{conv})}}
+	if _, err := feature.NewSet(t.Context(), "paths", &v, &b, nil); !errors.Is(err, plugins.ErrOption) {
+		t.Errorf("got %v, want ErrOption", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := feature.NewSet(ctx, "onehot", &v, &b, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want Canceled", err)
+	}
+}
