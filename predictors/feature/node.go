@@ -88,6 +88,18 @@ func (e *Nodes) EncodeTo(dst []float32, n *plugins.Node, s *plugins.Step) {
 	}
 }
 
+// GraphTo writes the encoded nodes of g to rows, whose width is Dim, and marks
+// them with 1 in mask; what rows and mask have beyond the nodes of g becomes 0.
+func (e *Nodes) GraphTo(rows, mask []float32, g *Graph) {
+	clear(rows)
+	clear(mask)
+	width := e.Dim()
+	for i := range g.Nodes {
+		e.EncodeTo(rows[i*width:(i+1)*width], &g.Nodes[i], &g.Steps[i])
+		mask[i] = 1
+	}
+}
+
 // AdjacencyTo writes the adjacency matrices of a graph with the given number of
 // nodes to forward and backward, both stride x stride with a border of zeros
 // where stride exceeds nodes: element (i, j) of forward is not zero where an

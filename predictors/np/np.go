@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"github.com/hypernas/hypernas/internal/nn/fit"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
@@ -76,8 +77,7 @@ func (o *options) check() error {
 type Predictor struct {
 	options    options
 	vocabulary plugins.Vocabulary
-	nodes      *feature.Nodes
-	model      *model // nil before Fit
+	evaluator  *fit.Evaluator[feature.Graph] // nil before Fit
 	mean, sd   float64
 }
 
@@ -123,47 +123,23 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	if rows == 0 || len(t.Labels) != rows {
 		return fmt.Errorf("%w: %d labels for %d architectures", plugins.ErrInput, len(t.Labels), rows)
 	}
-	*p = Predictor{options: o, vocabulary: t.Vocabulary, nodes: feature.NewNodes(&t.Vocabulary, t.Batch.Networks, joined)}
-	graphs := make([]graph, rows)
-	widest := 0
-	for i := range graphs {
-		graphs[i] = p.read(&t.Batch.Networks[i])
-		widest = max(widest, len(graphs[i].nodes))
-	}
+	*p = Predictor{options: o, vocabulary: t.Vocabulary}
+	graphs := p.read(&t.Batch)
 	labels := make([]float64, rows)
 	p.mean, p.sd = feature.Moments(t.Labels)
 	for i, y := range t.Labels {
 		labels[i] = (y - p.mean) / p.sd
 	}
 	rng := rand.New(rand.NewPCG(t.Seed, stream))
-	m := newModel(&o, p.nodes.Dim(), rng)
-	batch := min(o.Batch, rows)
-	perEpoch := rows / batch
-	cosine := fuse.Cosine(o.Rate, o.Epochs)
-	net, err := m.trainer(batch, padded(widest), fuse.NewAdam[float32](fuse.AdamOptions{
-		Rate:    func(step int) float64 { return cosine(step / perEpoch) },
-		Decay:   o.Decay,
-		Coupled: true,
-	}))
+	m := newModel(&o, feature.NewNodes(&t.Vocabulary, t.Batch.Networks, feature.Joined), rng)
+	err := fit.Train(ctx, m, graphs, labels, fit.Options{
+		Epochs: o.Epochs, Batch: o.Batch, DropLast: true, Loss: fit.MSE,
+		Adam: fuse.AdamOptions{Decay: o.Decay, Coupled: true}, Rate: fit.CosineByEpoch(o.Rate),
+	}, rng)
 	if err != nil {
 		return err
 	}
-	for range o.Epochs {
-		order := rng.Perm(rows)
-		for k := range perEpoch {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			for b, row := range order[k*batch : (k+1)*batch] {
-				net.set(b, p.nodes, &graphs[row])
-				net.labels[b] = float32(labels[row])
-			}
-			if err := net.step(rng, o.Dropout); err != nil {
-				return err
-			}
-		}
-	}
-	p.model = m
+	p.evaluator = fit.NewEvaluator(m)
 	return nil
 }
 
@@ -171,39 +147,13 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 // the same seed.
 const stream = 0x6e70
 
-// graph is an architecture as one graph.
-type graph struct {
-	nodes []plugins.Node
-	steps []plugins.Step // of each node
-	edges []plugins.Edge
-}
-
-// read joins the searched cells of a network to one graph.
-func (p *Predictor) read(n *plugins.Network) graph {
-	if p.options.Prune {
-		pruned := plugins.Network{Cells: make([]plugins.Cell, len(n.Cells)), Sequence: n.Sequence}
-		for i := range n.Cells {
-			pruned.Cells[i] = feature.Prune(&p.vocabulary, &n.Cells[i])
-		}
-		n = &pruned
+// read returns each network as one graph.
+func (p *Predictor) read(b *plugins.Batch) []feature.Graph {
+	graphs := make([]feature.Graph, b.Len())
+	for i := range graphs {
+		graphs[i] = feature.Join(&p.vocabulary, &b.Networks[i], p.options.Prune)
 	}
-	steps := joined(n)
-	one := n.Join(&p.vocabulary, steps)
-	g := graph{edges: one.Edges}
-	for i, op := range one.Ops {
-		g.nodes = append(g.nodes, plugins.Node{Op: op, Attrs: one.Attrs[i]})
-		g.steps = append(g.steps, steps[one.Steps[i]])
-	}
-	return g
-}
-
-// joined returns the steps that make up a network's one graph: those that are
-// searched, or all where nothing is.
-func joined(n *plugins.Network) []plugins.Step {
-	if steps := n.Searched(); len(steps) > 0 {
-		return steps
-	}
-	return n.Sequence
+	return graphs
 }
 
 // Predict implements [plugins.Predictor]. Values are on the labels' scale.
@@ -216,45 +166,15 @@ func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 }
 
 func (p *Predictor) predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
-	if p.model == nil {
+	if p.evaluator == nil {
 		return nil, plugins.ErrNotFitted
 	}
-	// Graphs of one padded size are evaluated together.
 	values := make([]float64, b.Len())
-	waiting := make(map[int][]int)
-	graphs := make([]graph, b.Len())
-	var sizes []int
-	for i := range graphs {
-		graphs[i] = p.read(&b.Networks[i])
-		n := padded(len(graphs[i].nodes))
-		if waiting[n] == nil {
-			sizes = append(sizes, n)
-		}
-		waiting[n] = append(waiting[n], i)
+	if err := p.evaluator.PredictTo(ctx, values, p.read(b)); err != nil {
+		return nil, err
 	}
-	for _, n := range sizes {
-		net, err := p.model.evaluator(n)
-		if err != nil {
-			return nil, err
-		}
-		rows := waiting[n]
-		for len(rows) > 0 {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			block := rows[:min(len(rows), net.batch)]
-			rows = rows[len(block):]
-			for k, row := range block {
-				net.set(k, p.nodes, &graphs[row])
-			}
-			z, err := net.evaluate()
-			if err != nil {
-				return nil, err
-			}
-			for k, row := range block {
-				values[row] = p.mean + p.sd*float64(z[k])
-			}
-		}
+	for i, z := range values {
+		values[i] = p.mean + p.sd*z
 	}
 	return values, nil
 }

@@ -1,0 +1,104 @@
+package fit
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hypernas/hypernas/internal/nn/fuse"
+)
+
+const (
+	// evaluationRows is the number of examples that are evaluated at once; fewer
+	// where matrices of size x size for each would hold more than
+	// evaluationCells numbers.
+	evaluationRows  = 64
+	evaluationCells = 1 << 20
+	// machines is how many sizes keep a network; with more sizes than that, the
+	// oldest one is built again.
+	machines = 8
+)
+
+// Evaluator predicts with a trained model. It is not for use by several
+// goroutines at once.
+type Evaluator[E any] struct {
+	model    Model[E]
+	networks map[int]*network[E] // by size
+	order    []int               // its keys, oldest first
+}
+
+// network is the model for batches of one shape.
+type network[E any] struct {
+	rows    int
+	set     func(row int, e *E)
+	machine *fuse.Machine[float32]
+}
+
+// NewEvaluator returns an evaluator of m with the parameters that it has when
+// predictions are made.
+func NewEvaluator[E any](m Model[E]) *Evaluator[E] {
+	return &Evaluator[E]{model: m, networks: make(map[int]*network[E])}
+}
+
+// PredictTo writes the prediction for each example to dst. A prediction doesn't
+// depend on the other examples. It returns ctx's error soon after ctx is done.
+func (v *Evaluator[E]) PredictTo(ctx context.Context, dst []float64, examples []E) error {
+	if len(dst) != len(examples) {
+		panic("fit: length of destination is not the number of examples")
+	}
+	waiting := make(map[int][]int)
+	var sizes []int
+	for i := range examples {
+		n := v.model.Size(&examples[i])
+		if waiting[n] == nil {
+			sizes = append(sizes, n)
+		}
+		waiting[n] = append(waiting[n], i)
+	}
+	for _, size := range sizes {
+		n, err := v.network(size)
+		if err != nil {
+			return err
+		}
+		for rows := waiting[size]; len(rows) > 0; {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			block := rows[:min(len(rows), n.rows)]
+			rows = rows[len(block):]
+			for k, row := range block {
+				n.set(k, &examples[row])
+			}
+			if err := n.machine.Run(); err != nil {
+				return fmt.Errorf("evaluate network: %w", err)
+			}
+			for k, row := range block {
+				dst[row] = float64(n.machine.Output(0)[k])
+			}
+		}
+	}
+	return nil
+}
+
+// network returns the network for examples of a size.
+func (v *Evaluator[E]) network(size int) (*network[E], error) {
+	if n := v.networks[size]; n != nil {
+		return n, nil
+	}
+	n := &network[E]{rows: min(max(evaluationCells/max(size*size, 1), 1), evaluationRows)}
+	b := &Builder{Graph: fuse.NewGraph[float32]()}
+	prediction, set := v.model.Build(b, n.rows, size)
+	n.set = set
+	for k := range n.rows {
+		set(k, nil)
+	}
+	var err error
+	if n.machine, err = fuse.NewMachine(b.Graph, prediction); err != nil {
+		return nil, fmt.Errorf("build network: %w", err)
+	}
+	if len(v.order) == machines {
+		delete(v.networks, v.order[0])
+		v.order = v.order[1:]
+	}
+	v.networks[size], v.order = n, append(v.order, size)
+	return n, nil
+}
