@@ -85,8 +85,13 @@ func receiveTraining(stream grpc.ClientStreamingServer[pb.FitRequest, pb.FitResp
 			err = appendLabelled(t, part.Training)
 		case *pb.FitRequest_Pool:
 			_, err = fromproto.AppendBlock(&t.Pool, &t.Vocabulary, part.Pool)
+		case *pb.FitRequest_Artifact:
+			if t.Artifact != nil {
+				err = errors.New("two artifacts")
+			}
+			t.Artifact = part.Artifact
 		default:
-			err = errors.New("neither training nor pool")
+			err = errors.New("neither training nor pool nor artifact")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", plugins.ErrInput, err)
@@ -164,10 +169,23 @@ func (c *PredictorClient) Fit(ctx context.Context, t *plugins.Training) (plugins
 	if i := notFinite(t.Labels); i >= 0 {
 		return plugins.Fitted{}, fmt.Errorf("%w: the label of row %d is %v", plugins.ErrInput, i, t.Labels[i])
 	}
+	fitted, err := fit(ctx, c.client, t)
+	if err != nil {
+		return plugins.Fitted{}, err
+	}
+	v := t.Vocabulary
+	c.mu.Lock()
+	c.fitted = &v
+	c.mu.Unlock()
+	return fitted, nil
+}
+
+// fit makes the call of Fit, without a look at what it sends.
+func fit(ctx context.Context, client pb.PredictorClient, t *plugins.Training) (plugins.Fitted, error) {
 	// Returning before the other end has answered must end the call there.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := c.client.Fit(ctx)
+	stream, err := client.Fit(ctx)
 	if err != nil {
 		return plugins.Fitted{}, FromStatus(err)
 	}
@@ -181,10 +199,6 @@ func (c *PredictorClient) Fit(ctx context.Context, t *plugins.Training) (plugins
 	if err != nil {
 		return plugins.Fitted{}, FromStatus(err)
 	}
-	v := t.Vocabulary
-	c.mu.Lock()
-	c.fitted = &v
-	c.mu.Unlock()
 	return plugins.Fitted{Warnings: m.GetWarnings()}, nil
 }
 
@@ -204,17 +218,17 @@ func sendTraining(stream grpc.ClientStreamingClient[pb.FitRequest, pb.FitRespons
 		}
 		lo = hi
 	}
-	for lo := 0; lo < t.Pool.Len(); {
-		block, hi, err := toproto.Block(&t.Vocabulary, &t.Pool, lo)
-		if err != nil {
-			return fmt.Errorf("%w: pool: %w", plugins.ErrInput, err)
+	if len(t.Artifact) > 0 {
+		if err := checkArtifact(t.Artifact); err != nil {
+			return fmt.Errorf("%w: %w", plugins.ErrInput, err)
 		}
-		if err := stream.Send(&pb.FitRequest{Part: &pb.FitRequest_Pool{Pool: block}}); err != nil {
+		if err := stream.Send(&pb.FitRequest{Part: &pb.FitRequest_Artifact{Artifact: t.Artifact}}); err != nil {
 			return err
 		}
-		lo = hi
 	}
-	return nil
+	return sendPool(&t.Vocabulary, &t.Pool, func(block *pb.Block) error {
+		return stream.Send(&pb.FitRequest{Part: &pb.FitRequest_Pool{Pool: block}})
+	})
 }
 
 // Predict implements plugins.Predictor. It sends b in blocks, one call each,

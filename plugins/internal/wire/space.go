@@ -162,15 +162,29 @@ func (c *SpaceClient) Read(ctx context.Context, lo, hi int) (plugins.Batch, []pl
 	if lo < 0 || lo > hi || hi > info.Rows {
 		return plugins.Batch{}, nil, fmt.Errorf("%w: rows %d to %d of %d", plugins.ErrInput, lo, hi, info.Rows)
 	}
+	batch, ids, err := read(ctx, c.client, &info.Vocabulary, lo, hi)
+	if err != nil {
+		return plugins.Batch{}, nil, err
+	}
+	if batch.Len() != hi-lo || len(ids) != hi-lo {
+		return plugins.Batch{}, nil, fmt.Errorf("space returned %d architectures and %d identities for rows %d to %d", batch.Len(), len(ids), lo, hi)
+	}
+	return batch, ids, nil
+}
+
+// read makes the call of Read, and stops where more comes back than was asked
+// for.
+func read(ctx context.Context, client pb.SpaceClient, v *plugins.Vocabulary, lo, hi int) (plugins.Batch, []plugins.Identity, error) {
 	// Returning early must end the call at the other end.
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stream, err := c.client.Read(ctx, &pb.ReadRequest{Lo: int64(lo), Hi: int64(hi)})
+	stream, err := client.Read(ctx, &pb.ReadRequest{Lo: int64(lo), Hi: int64(hi)})
 	if err != nil {
 		return plugins.Batch{}, nil, FromStatus(err)
 	}
-	batch := plugins.Batch{Networks: make([]plugins.Network, 0, hi-lo), Numbers: make([]float64, 0, (hi-lo)*len(info.Vocabulary.Numbers))}
-	ids := make([]plugins.Identity, 0, hi-lo)
+	rows := max(hi-lo, 0)
+	batch := plugins.Batch{Networks: make([]plugins.Network, 0, rows), Numbers: make([]float64, 0, rows*len(v.Numbers))}
+	ids := make([]plugins.Identity, 0, rows)
 	for {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -179,18 +193,15 @@ func (c *SpaceClient) Read(ctx context.Context, lo, hi int) (plugins.Batch, []pl
 		if err != nil {
 			return plugins.Batch{}, nil, FromStatus(err)
 		}
-		if _, err := fromproto.AppendBlock(&batch, &info.Vocabulary, m.GetBlock()); err != nil {
+		if _, err := fromproto.AppendBlock(&batch, v, m.GetBlock()); err != nil {
 			return plugins.Batch{}, nil, fmt.Errorf("rows from %d on: %w", lo+len(ids), err)
 		}
 		if ids, err = fromproto.AppendIdentities(ids, m.GetIdentities()); err != nil {
 			return plugins.Batch{}, nil, err
 		}
-		if batch.Len() > hi-lo || len(ids) > hi-lo {
+		if batch.Len() > rows || len(ids) > rows {
 			break
 		}
-	}
-	if batch.Len() != hi-lo || len(ids) != hi-lo {
-		return plugins.Batch{}, nil, fmt.Errorf("space returned %d architectures and %d identities for rows %d to %d", batch.Len(), len(ids), lo, hi)
 	}
 	return batch, ids, nil
 }
