@@ -49,10 +49,12 @@ type torchCase struct {
 	Gin  []*array `json:"gin"`
 }
 
-func torchCases(t *testing.T) []torchCase {
+// torchCases reads the cases of a file of testdata. Each stands beside the
+// script of its name that wrote it, with PyTorch 1.13 in double precision
+// (torch.json: reference.py).
+func torchCases(t *testing.T, file string) []torchCase {
 	t.Helper()
-	// Source: testdata/reference.py, PyTorch 1.13, double precision.
-	text, err := os.ReadFile("testdata/torch.json")
+	text, err := os.ReadFile("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,12 +91,13 @@ func compare[T Float](t *testing.T, what string, got []T, want []float64, tolera
 
 // TestTorch compares every kernel, forward and backward, with PyTorch.
 func TestTorch(t *testing.T) {
-	t.Run("float64", func(t *testing.T) { testTorch(t, kernels[float64](), 1e-9) })
-	t.Run("float32", func(t *testing.T) { testTorch(t, kernels[float32](), 2e-5) })
+	t.Run("float64", func(t *testing.T) { testTorch(t, "torch.json", kernels[float64](), 1e-9) })
+	t.Run("float32", func(t *testing.T) { testTorch(t, "torch.json", kernels[float32](), 2e-5) })
 }
 
-func testTorch[T Float](t *testing.T, kernels map[string]Kernel[T], tolerance float64) {
-	for _, c := range torchCases(t) {
+// testTorch compares kernels with the cases of a file; each has a case there.
+func testTorch[T Float](t *testing.T, file string, kernels map[string]Kernel[T], tolerance float64) {
+	for _, c := range torchCases(t, file) {
 		t.Run(c.Name, func(t *testing.T) {
 			k := kernels[c.Name]
 			if k == nil {
@@ -248,8 +251,10 @@ func gradientCases[T Float]() []gradientCase[T] {
 
 // TestGradients compares every kernel's gradients with central differences, in
 // float64 and along random directions of the output.
-func TestGradients(t *testing.T) {
-	for _, c := range gradientCases[float64]() {
+func TestGradients(t *testing.T) { testGradients(t, gradientCases[float64]()) }
+
+func testGradients(t *testing.T, cases []gradientCase[float64]) {
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(3, 4))
 			k := c.kernel()
@@ -296,7 +301,10 @@ func TestGradients(t *testing.T) {
 
 // TestFloat32 compares float32, on whatever path this build has, with float64.
 func TestFloat32(t *testing.T) {
-	wide, narrow := gradientCases[float64](), gradientCases[float32]()
+	testFloat32(t, gradientCases[float64](), gradientCases[float32]())
+}
+
+func testFloat32(t *testing.T, wide []gradientCase[float64], narrow []gradientCase[float32]) {
 	for i, c := range wide {
 		t.Run(c.name, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(5, 6))
@@ -390,8 +398,10 @@ func TestGraphPadding(t *testing.T) {
 }
 
 // TestShapeErrors: a kernel refuses inputs that don't fit.
-func TestShapeErrors(t *testing.T) {
-	for _, c := range gradientCases[float32]() {
+func TestShapeErrors(t *testing.T) { testShapeErrors(t, gradientCases[float32]()) }
+
+func testShapeErrors(t *testing.T, cases []gradientCase[float32]) {
+	for _, c := range cases {
 		k := c.kernel()
 		if _, err := k.Shape(); err == nil {
 			t.Errorf("%s: no error without inputs", c.name)
