@@ -32,9 +32,7 @@ type samples struct {
 	testRows []int // of the space
 	overlap  int
 	warnings []string
-	// poolBatch returns the unlabelled architectures; it makes them when it
-	// is first called, since most predictors want none.
-	poolBatch func() plugins.Batch
+	pool     pool
 }
 
 func (g *group) samples() (*samples, error) {
@@ -52,9 +50,7 @@ func (g *group) samples() (*samples, error) {
 		train: t.batch.Select(train), labels: choose(t.label, train),
 		test: t.batch.Select(test), target: choose(t.target, test), testRows: choose(t.rows, test),
 		overlap: drawn.Overlap(g.budget), warnings: slices.Concat(t.warnings, drawn.Warnings()),
-		poolBatch: sync.OnceValue(func() plugins.Batch {
-			return t.batch.Select(drawn.Pool(g.plan.Pool == PoolNonTest))
-		}),
+		pool: newPool(t, drawn, g.plan.Pool),
 	}
 	return g.made, nil
 }

@@ -22,6 +22,7 @@ var ErrPlan = errors.New("invalid plan")
 const (
 	PoolAll     = "all"     // every architecture of the space (transductive)
 	PoolNonTest = "nontest" // those that compute nothing that a test row computes (inductive)
+	PoolNone    = "none"    // none at all
 )
 
 // Plan says what to run. Everything but Limits determines results.
@@ -34,7 +35,7 @@ type Plan struct {
 	Seeds      int    `json:"seeds"` // predictor seeds on each split; 0 means as many as the preset has
 	Preset     string `json:"preset"`
 	Test       int    `json:"test"` // test rows; 0 means as many as the preset has
-	Pool       string `json:"pool"` // PoolAll or PoolNonTest
+	Pool       string `json:"pool"` // PoolAll, PoolNonTest or PoolNone
 	Limits     Limits `json:"-"`    // every record says which limits held
 	// SplitFile names a file of splits that stand for those that the preset
 	// would draw; UseSplits takes what it holds. Empty: the preset draws.
@@ -47,7 +48,7 @@ type Plan struct {
 // Limits bounds what one trial may take; 0 means no limit.
 type Limits struct {
 	Start   time.Duration // launching the process, and its description
-	Fit     time.Duration
+	Fit     time.Duration // and pretraining
 	Predict time.Duration // all blocks of test rows together
 	Memory  Bytes         // resident set of the process tree; the launcher's work
 }
@@ -142,8 +143,8 @@ func (p *Plan) validateSplits() error {
 		return fmt.Errorf("%d seeds: there must be at least 1 a split", p.Seeds)
 	case p.Test < 0 || p.Test == 1:
 		return fmt.Errorf("%d test rows: give at least 2, or 0 for as many as the preset has", p.Test)
-	case p.Pool != PoolAll && p.Pool != PoolNonTest:
-		return fmt.Errorf("unknown pool %q: choose %s or %s", p.Pool, PoolAll, PoolNonTest)
+	case p.Pool != PoolAll && p.Pool != PoolNonTest && p.Pool != PoolNone:
+		return fmt.Errorf("unknown pool %q: choose %s, %s or %s", p.Pool, PoolAll, PoolNonTest, PoolNone)
 	case p.Pool == PoolNonTest && preset.TestsTraining():
 		return fmt.Errorf("pool %s does not go with preset %s, which scores training rows, too", PoolNonTest, p.Preset)
 	case p.Pool == PoolNonTest && !preset.TestStays(p.Test):

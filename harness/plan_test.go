@@ -131,22 +131,22 @@ func TestValidateNamesTheMistake(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, spoil := range map[string]func(p *harness.Plan){
-		"no spaces":              func(p *harness.Plan) { p.Spaces = nil },
-		"no predictors":          func(p *harness.Plan) { p.Predictors = nil },
-		"no budgets":             func(p *harness.Plan) { p.Budgets = nil },
-		"budget 1 is too small":  func(p *harness.Plan) { p.Budgets = []int{1} },
-		"budget 5 appears twice": func(p *harness.Plan) { p.Budgets = []int{5, 5} },
-		`called "good"`:          func(p *harness.Plan) { p.Predictors = append(p.Predictors, p.Predictors[0]) },
-		"choose clean, ":         func(p *harness.Plan) { p.Preset = "fair" },
-		"-1 splits":              func(p *harness.Plan) { p.Splits = -1 },
-		"-1 seeds":               func(p *harness.Plan) { p.Seeds = -1 },
-		"no more than 1":         func(p *harness.Plan) { p.Preset = "narformer" },
-		"does not go with":       func(p *harness.Plan) { p.Preset, p.Pool, p.Splits = "pinat", "nontest", 1 },
-		"have not been read":     func(p *harness.Plan) { p.SplitFile = "f" },
-		"-1 test rows":           func(p *harness.Plan) { p.Test = -1 },
-		"all or nontest":         func(p *harness.Plan) { p.Pool = "some" },
-		"needs a number of test": func(p *harness.Plan) { p.Pool = "nontest" },
-		"a limit is negative":    func(p *harness.Plan) { p.Limits.Fit = -1 },
+		"no spaces":                   func(p *harness.Plan) { p.Spaces = nil },
+		"no predictors":               func(p *harness.Plan) { p.Predictors = nil },
+		"no budgets":                  func(p *harness.Plan) { p.Budgets = nil },
+		"budget 1 is too small":       func(p *harness.Plan) { p.Budgets = []int{1} },
+		"budget 5 appears twice":      func(p *harness.Plan) { p.Budgets = []int{5, 5} },
+		`called "good"`:               func(p *harness.Plan) { p.Predictors = append(p.Predictors, p.Predictors[0]) },
+		"choose clean, ":              func(p *harness.Plan) { p.Preset = "fair" },
+		"-1 splits":                   func(p *harness.Plan) { p.Splits = -1 },
+		"-1 seeds":                    func(p *harness.Plan) { p.Seeds = -1 },
+		"no more than 1":              func(p *harness.Plan) { p.Preset = "narformer" },
+		"does not go with":            func(p *harness.Plan) { p.Preset, p.Pool, p.Splits = "pinat", "nontest", 1 },
+		"have not been read":          func(p *harness.Plan) { p.SplitFile = "f" },
+		"-1 test rows":                func(p *harness.Plan) { p.Test = -1 },
+		"choose all, nontest or none": func(p *harness.Plan) { p.Pool = "some" },
+		"needs a number of test":      func(p *harness.Plan) { p.Pool = "nontest" },
+		"a limit is negative":         func(p *harness.Plan) { p.Limits.Fit = -1 },
 	} {
 		p := plan()
 		spoil(p)

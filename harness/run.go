@@ -158,9 +158,10 @@ func manifest(p *Plan, tables []*table, predictors []Predictor, o *Options) *res
 
 // runner runs the trials of a plan.
 type runner struct {
-	options *Options
-	writer  *results.Writer
-	begin   time.Time
+	options   *Options
+	writer    *results.Writer
+	artifacts artifacts
+	begin     time.Time
 
 	mu      sync.Mutex
 	pending []*trial
@@ -260,7 +261,7 @@ func (r *runner) next(ctx context.Context) *trial {
 func (r *runner) one(ctx context.Context, t *trial) error {
 	defer t.group.end()
 	begin := time.Now()
-	record, predictions, err := t.run(ctx, r.options)
+	record, predictions, err := t.run(ctx, r.options, r.writer, &r.artifacts)
 	if err == nil && predictions != nil {
 		record.Predictions, err = r.writer.WritePredictions(t.key, predictions)
 	}

@@ -109,6 +109,7 @@ type fake struct {
 	predict  func(ctx context.Context, b *plugins.Batch) ([]float64, error)
 	ended    harness.Ended
 	usesPool bool
+	pretrain func(ctx context.Context, p *plugins.Pretraining) ([]byte, error)
 }
 
 func (f *fake) Launch(context.Context) (harness.Process, error) {
@@ -122,7 +123,7 @@ func (f *fake) Launch(context.Context) (harness.Process, error) {
 }
 
 func (f *fake) description() plugins.Description {
-	return plugins.Description{Name: "fake", Version: 1, PredictsLabels: true, UsesPool: f.usesPool}
+	return plugins.Description{Name: "fake", Version: 1, PredictsLabels: true, UsesPool: f.usesPool, Pretrains: f.pretrain != nil}
 }
 
 type process struct {
@@ -144,6 +145,10 @@ func (p *process) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted,
 	r := rand.New(rand.NewPCG(t.Seed, math.Float64bits(t.Labels[0])))
 	p.offset = r.Float64()
 	return plugins.Fitted{}, nil
+}
+
+func (p *process) Pretrain(ctx context.Context, t *plugins.Pretraining) ([]byte, error) {
+	return p.pretrain(ctx, t)
 }
 
 func (p *process) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
@@ -383,11 +388,104 @@ func TestPoolGoesToThoseWhoAsk(t *testing.T) {
 		return plugins.Fitted{}, nil
 	}
 	p := plan()
-	for pool, want := range map[string]int{"all": 100, "nontest": 60} {
+	for pool, want := range map[string]int{"all": 100, "nontest": 60, "none": 0} {
 		p.Test, p.Pool = 20, pool
 		run(t, p, folder(t), 2, []harness.Space{space(t, "toy", &toy{rows: 100, shared: true})}, predictor("p", f))
 		if _, ok := lengths.Load(want); !ok {
 			t.Errorf("%s: nobody got %d architectures", pool, want)
+		}
+	}
+}
+
+// TestPretrainingIsSharedByTheTrialsOfASplit: it runs once a split and seed,
+// whatever the budgets and workers, and not again in a later run; it sees as
+// many architectures as the pool allows; its cost is in every record.
+func TestPretrainingIsSharedByTheTrialsOfASplit(t *testing.T) {
+	var times atomic.Int64
+	var got, seeds sync.Map
+	f := &fake{ended: harness.Ended{CPUSeconds: 3, MemoryBytes: 5}}
+	f.pretrain = func(_ context.Context, p *plugins.Pretraining) ([]byte, error) {
+		times.Add(1)
+		seeds.Store(p.Seed, true)
+		return fmt.Appendf(nil, "%d rows, seed %d", p.Pool.Len(), p.Seed), nil
+	}
+	f.fit = func(_ context.Context, tr *plugins.Training) (plugins.Fitted, error) {
+		got.Store(string(tr.Artifact), true)
+		return plugins.Fitted{}, nil
+	}
+	p, dir := plan(), folder(t)
+	p.Budgets, p.Splits, p.Test = []int{5, 10, 20}, 2, 20
+	spaces := []harness.Space{space(t, "toy", &toy{rows: 100, shared: true})}
+	for _, step := range []struct {
+		pool  string
+		times int64 // so far
+		rows  string
+	}{{"all", 2, "100 rows"}, {"nontest", 4, "60 rows"}, {"none", 4, ""}} {
+		got.Clear()
+		p.Pool = step.pool
+		run(t, p, dir, 3, spaces, predictor("p", f))
+		if n := times.Load(); n != step.times {
+			t.Errorf("%s: pretrained %d times, want %d", step.pool, n, step.times)
+		}
+		got.Range(func(artifact, _ any) bool {
+			if !strings.HasPrefix(artifact.(string), step.rows) || (step.rows == "") != (artifact == "") {
+				t.Errorf("%s: fit got the artifact %q, want one of %q", step.pool, artifact, step.rows)
+			}
+			return true
+		})
+		for _, r := range records(t, dir) {
+			if r.Pool != step.pool {
+				continue
+			}
+			if (r.Pretraining == nil) != (step.rows == "") || (r.Cost.Pretraining == nil) != (step.rows == "") {
+				t.Errorf("%s: record has pretraining %+v, cost %+v", step.pool, r.Pretraining, r.Cost.Pretraining)
+			} else if step.rows != "" && (fmt.Sprintf("%d rows", r.Pretraining.Rows) != step.rows || r.Cost.Pretraining.CPUSeconds != 3 || r.Cost.Pretraining.MemoryBytes != 5) {
+				t.Errorf("%s: record has pretraining %+v, cost %+v", step.pool, r.Pretraining, r.Cost.Pretraining)
+			}
+		}
+	}
+	distinct := 0
+	seeds.Range(func(any, any) bool { distinct++; return true })
+	if distinct != 2 {
+		t.Errorf("%d seeds for 2 splits", distinct)
+	}
+	// A damaged artifact is made again.
+	files, err := filepath.Glob(filepath.Join(dir, "pretrained", "*.bin"))
+	if err != nil || len(files) != 4 {
+		t.Fatalf("artifacts: got %v (%v), want 4", files, err)
+	}
+	for _, name := range files {
+		if err := os.WriteFile(name, []byte("other"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.Pool, p.Budgets = "all", []int{30}
+	run(t, p, dir, 1, spaces, predictor("p", f))
+	if n := times.Load(); n != 6 {
+		t.Errorf("with damaged artifacts: pretrained %d times in all, want 6", n)
+	}
+}
+
+// TestAFailedPretrainingFailsItsTrialsOnce: trials that share it fail with its
+// reason, without trying again in this run.
+func TestAFailedPretrainingFailsItsTrialsOnce(t *testing.T) {
+	var times atomic.Int64
+	f := &fake{ended: harness.Ended{Log: "the end"}}
+	f.pretrain = func(context.Context, *plugins.Pretraining) ([]byte, error) {
+		times.Add(1)
+		return nil, errors.New("boom")
+	}
+	p := plan()
+	p.Budgets, p.Splits = []int{5, 10, 20}, 1
+	dir := folder(t)
+	run(t, p, dir, 2, []harness.Space{space(t, "toy", &toy{rows: 100})}, predictor("p", f))
+	held := records(t, dir)
+	if times.Load() != 1 || len(held) != 3 {
+		t.Errorf("pretrained %d times for %d records, want once for 3", times.Load(), len(held))
+	}
+	for _, r := range held {
+		if r.Failure == nil || r.Failure.Stage != "pretrain" || r.Failure.Reason != "boom" || r.Failure.Log != "the end" {
+			t.Errorf("got failure %+v", r.Failure)
 		}
 	}
 }

@@ -130,7 +130,7 @@ func (t *trial) name() string {
 // run runs the trial in a fresh process and returns its record and, where it
 // succeeded, its predictions. It returns an error where ctx is done (the trial
 // then has no record) or the split can't be drawn.
-func (t *trial) run(ctx context.Context, o *Options) (*results.Record, *results.Predictions, error) {
+func (t *trial) run(ctx context.Context, o *Options, w *results.Writer, made *artifacts) (*results.Record, *results.Predictions, error) {
 	g := t.group
 	s, err := g.samples()
 	if err != nil {
@@ -140,14 +140,17 @@ func (t *trial) run(ctx context.Context, o *Options) (*results.Record, *results.
 	r.Cost.Started = time.Now().UTC().Format(time.RFC3339)
 	r.Environment.Limits = g.plan.Limits.describe()
 	a := attempt{trial: t, samples: s, record: r, log: o.Log}
-	var failed *stageError
 	ended := Ended{}
-	if process, err := a.start(ctx); err != nil {
-		failed = err
-		ended = err.ended
-	} else {
-		failed = a.use(ctx, process)
-		ended = process.Close()
+	artifact, failed := a.pretrain(ctx, w, made)
+	if failed == nil {
+		var process Process
+		if process, failed = a.start(ctx); failed == nil {
+			failed = a.use(ctx, process, artifact)
+			ended = process.Close()
+		}
+	}
+	if failed != nil && failed.ended != nil {
+		ended = *failed.ended
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
@@ -183,7 +186,8 @@ func (t *trial) record(s *samples, o *Options) *results.Record {
 func (p *Predictor) ref() results.PredictorRef {
 	return results.PredictorRef{
 		Alias: p.Ref.Alias, Name: p.Ref.Name, Options: p.Ref.Options,
-		Identity: p.Identity, PredictsLabels: p.Description.PredictsLabels, UsesPool: p.Description.UsesPool,
+		Identity: p.Identity, PredictsLabels: p.Description.PredictsLabels,
+		UsesPool: p.Description.UsesPool, Pretrains: p.Description.Pretrains,
 	}
 }
 
@@ -217,7 +221,7 @@ type stageError struct {
 	// that ended by itself, or err's text.
 	reason string
 	err    error
-	ended  Ended // of a process that did not start
+	ended  *Ended // of a process that did not start, or of the pretraining's; else nil
 }
 
 func (e *stageError) failure(ended Ended) *results.Failure {
@@ -274,9 +278,10 @@ func (a *attempt) start(ctx context.Context) (process Process, failed *stageErro
 		return process, nil
 	}
 	if process != nil {
-		failed.ended = process.Close()
+		ended := process.Close()
+		failed.ended = &ended
 	} else if launch, ok := errors.AsType[*LaunchError](failed.err); ok {
-		failed.ended = launch.Ended
+		failed.ended = &launch.Ended
 		if launch.Ended.Reason != "" {
 			failed.reason = "" // the process's own reason says more than the time-out
 		}
@@ -285,18 +290,19 @@ func (a *attempt) start(ctx context.Context) (process Process, failed *stageErro
 }
 
 // use fits and predicts.
-func (a *attempt) use(ctx context.Context, process Process) (failed *stageError) {
+func (a *attempt) use(ctx context.Context, process Process, artifact []byte) (failed *stageError) {
 	t, s := a.trial, a.samples
 	limits := &t.group.plan.Limits
 	training := &plugins.Training{
 		Vocabulary: t.group.table.space.Info.Vocabulary,
 		Batch:      s.train, Labels: s.labels,
-		Options: t.predictor.Ref.Options,
-		Seed:    predictorSeed(t.group.plan.Seed, t.group.number, t.repeat),
-		Log:     a.log,
+		Artifact: artifact,
+		Options:  t.predictor.Ref.Options,
+		Seed:     predictorSeed(t.group.plan.Seed, t.group.number, t.repeat),
+		Log:      a.log,
 	}
 	if t.predictor.Description.UsesPool {
-		training.Pool = s.poolBatch()
+		training.Pool = s.pool.batch()
 	}
 	a.record.Cost.FitSeconds, failed = a.stage(ctx, "fit", limits.Fit, func(ctx context.Context) error {
 		fitted, err := process.Fit(ctx, training)

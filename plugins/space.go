@@ -43,6 +43,8 @@ type Description struct {
 	PredictsLabels bool
 	// UsesPool says that a predictor wants the unlabelled pool in Fit.
 	UsesPool bool
+	// Pretrains says that a predictor is a Pretrainer.
+	Pretrains bool
 }
 
 // SpaceInfo is what an opened space says of itself.

@@ -15,7 +15,7 @@ type Record struct {
 	Predictor PredictorRef `json:"predictor"`
 	Preset    string       `json:"preset"`
 	Test      int          `json:"test,omitempty"` // as asked for; 0 means all
-	Pool      string       `json:"pool"`           // "all" or "nontest"
+	Pool      string       `json:"pool"`           // "all", "nontest" or "none"
 	Budget    int          `json:"budget"`         // labels handed to Fit
 	Split     int          `json:"split"`          // number of the split, from 0
 	Repeat    int          `json:"repeat"`         // number of the predictor's seed on that split, from 0
@@ -31,6 +31,8 @@ type Record struct {
 	Overlap int `json:"overlap"`
 
 	Failure *Failure `json:"failure,omitempty"` // nil where the trial succeeded
+	// Pretraining is what the predictor started from; nil where there was none.
+	Pretraining *Pretraining `json:"pretraining,omitempty"`
 	// Metrics by name, such as kendall_tau; an undefined metric is absent.
 	Metrics map[string]float64 `json:"metrics,omitempty"`
 	// Predictions names the file beside the records that holds the raw
@@ -64,11 +66,26 @@ type PredictorRef struct {
 	PredictsLabels bool `json:"predicts_labels,omitempty"`
 	// UsesPool says that the predictor asks for unlabelled architectures.
 	UsesPool bool `json:"uses_pool,omitempty"`
+	// Pretrains says that the predictor learns from unlabelled architectures
+	// beforehand.
+	Pretrains bool `json:"pretrains,omitempty"`
+}
+
+// SeesUnlabelled says that the predictor learns from unlabelled architectures
+// where the protocol allows it.
+func (p *PredictorRef) SeesUnlabelled() bool { return p.UsesPool || p.Pretrains }
+
+// Pretraining says what a predictor learned without labels, once for all trials
+// that share its key.
+type Pretraining struct {
+	Key    string `json:"key"`    // SHA-256 (hexadecimal) of what determines it; see harness.Pretraining
+	Rows   int    `json:"rows"`   // unlabelled architectures
+	SHA256 string `json:"sha256"` // of the artifact
 }
 
 // Failure says why a trial has no metrics.
 type Failure struct {
-	Stage  string `json:"stage"`  // "start", "fit", "predict" or "score"
+	Stage  string `json:"stage"`  // "pretrain", "start", "fit", "predict" or "score"
 	Reason string `json:"reason"` // one line
 	Log    string `json:"log,omitempty"`
 }
@@ -99,4 +116,14 @@ type Cost struct {
 	PredictSeconds float64 `json:"predict_seconds"`
 	CPUSeconds     float64 `json:"cpu_seconds"`  // user and system, of the process tree
 	MemoryBytes    int64   `json:"memory_bytes"` // peak resident set
+	// Pretraining is of the pretraining, in a process of its own. Trials that
+	// share one each give the whole of it.
+	Pretraining *PretrainingCost `json:"pretraining,omitempty"`
+}
+
+// PretrainingCost is what a pretraining took.
+type PretrainingCost struct {
+	Seconds     float64 `json:"seconds"`
+	CPUSeconds  float64 `json:"cpu_seconds"`
+	MemoryBytes int64   `json:"memory_bytes"`
 }

@@ -276,10 +276,10 @@ func (s *sheet) preset(p *split.Preset) {
 	s.field("label", p.Label)
 	s.field("target", p.Target)
 	s.field("test", p.Test)
-	pool := "all, or nontest (the unlabelled architectures that compute nothing that a test row computes), which needs --test N"
+	pool := "all, none, or nontest (the unlabelled architectures that compute nothing that a test row computes), which needs --test N"
 	switch {
 	case p.TestsTraining():
-		pool = "all; nontest is refused, since training rows are scored, too"
+		pool = "all or none; nontest is refused, since training rows are scored, too"
 	case p.TestStays(0):
 		pool = strings.TrimSuffix(pool, ", which needs --test N")
 	}

@@ -71,7 +71,7 @@ Exit codes: 0 all well, 1 some trial failed, 2 the command can't be run as given
 	addSplitFlags(cmd, &plan)
 	f.StringVar(&plan.SplitFile, "split-file", "", "take the splits of this file, which hypernas split export wrote")
 	f.IntVar(&plan.Seeds, "seeds", plan.Seeds, "seeds of the predictor on each split (0: as many as the preset has, clean 1)")
-	f.StringVar(&plan.Pool, "pool", plan.Pool, "unlabelled architectures that predictors may see: all, or nontest (needs --test)")
+	f.StringVar(&plan.Pool, "pool", plan.Pool, "unlabelled architectures that predictors may see: all, nontest (needs --test), or none")
 	f.DurationVar(&plan.Limits.Start, "start-timeout", plan.Limits.Start, "longest start of a predictor")
 	f.DurationVar(&plan.Limits.Fit, "fit-timeout", plan.Limits.Fit, "longest fit")
 	f.DurationVar(&plan.Limits.Predict, "predict-timeout", plan.Limits.Predict, "longest prediction of a test set")
@@ -113,7 +113,7 @@ func presetNames() string {
 // completeNames gives the shell the names of built-in plugins and presets.
 func completeNames(cmd *cobra.Command) {
 	for flag, list := range map[string]string{
-		"space": names(builtinSpaces()), "predictor": names(builtinPredictors()), "preset": presetNames(), "pool": "all, nontest",
+		"space": names(builtinSpaces()), "predictor": names(builtinPredictors()), "preset": presetNames(), "pool": "all, nontest, none",
 	} {
 		err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(strings.Split(list, ", "), cobra.ShellCompDirectiveNoFileComp))
 		if err != nil {

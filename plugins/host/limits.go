@@ -11,7 +11,7 @@ import (
 // Limits bounds what a plugin process may take. A zero means no limit.
 type Limits struct {
 	Start   time.Duration // from the launch to the end of the handshake; also Describe
-	Fit     time.Duration // one call of Fit
+	Fit     time.Duration // one call of Fit, or of Pretrain
 	Predict time.Duration // one call of Predict, however many blocks it sends
 	Space   time.Duration // one call of Open, Read or Column
 	// MemoryBytes bounds the resident set of the process tree, which is

@@ -365,6 +365,15 @@ func (p *Predictor) Fit(ctx context.Context, t *plugins.Training) (f plugins.Fit
 	return f, err
 }
 
+// Pretrain implements plugins.Pretrainer; see Fit.
+func (p *Predictor) Pretrain(ctx context.Context, t *plugins.Pretraining) (artifact []byte, err error) {
+	err = p.call(ctx, "pretrain", p.options.Limits.Fit, func(ctx context.Context) error {
+		artifact, err = p.client.Pretrain(ctx, t)
+		return err
+	})
+	return artifact, err
+}
+
 // Predict implements plugins.Predictor.
 func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) (values []float64, err error) {
 	err = p.call(ctx, "predict", p.options.Limits.Predict, func(ctx context.Context) error {

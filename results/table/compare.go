@@ -81,7 +81,7 @@ type Comparison struct {
 type Protocol struct {
 	Preset string
 	Test   int    // 0 means all
-	Pool   string // "all" or "nontest"
+	Pool   string // "all", "nontest" or "none"
 	Seed   uint64
 	// Splits is the SHA-256 of the file that the splits are from; it is empty
 	// where they were drawn.
@@ -360,7 +360,7 @@ func newGroup(name string, protocol Protocol, trials []*results.Record, o Option
 	for _, identity := range order {
 		row := rows[identity]
 		row.Name = shown[identity]
-		row.Transductive = row.Predictor.UsesPool && protocol.Pool != "nontest"
+		row.Transductive = row.Predictor.SeesUnlabelled() && protocol.Pool == "all"
 		if row.Transductive {
 			row.Name += " (transductive)"
 		}
@@ -470,8 +470,14 @@ func figure(r *results.Record, name string) float64 {
 	case predictSeconds:
 		return r.Cost.PredictSeconds
 	case cpuSeconds:
+		if p := r.Cost.Pretraining; p != nil {
+			return r.Cost.CPUSeconds + p.CPUSeconds
+		}
 		return r.Cost.CPUSeconds
 	case memoryBytes:
+		if p := r.Cost.Pretraining; p != nil {
+			return float64(max(r.Cost.MemoryBytes, p.MemoryBytes))
+		}
 		return float64(r.Cost.MemoryBytes)
 	}
 	if v, ok := r.Metrics[name]; ok {
@@ -548,6 +554,11 @@ func notes(g *Group) []string {
 			}
 		}
 	}
+	for _, row := range g.Rows {
+		if s := pretraining(row.Trials); s != "" {
+			add("%s: %s", row.Name, s)
+		}
+	}
 	if overlap > 0 {
 		add("Up to %d test rows of a trial share an identity with a training row.", overlap)
 	}
@@ -559,6 +570,24 @@ func notes(g *Group) []string {
 		add("Trials ran on different platforms: %s.", strings.Join(slices.Sorted(maps.Keys(platforms)), ", "))
 	}
 	return list
+}
+
+// pretraining says what trials learned without labels and what that took, or
+// nothing where none did.
+func pretraining(trials []*results.Record) string {
+	low, high, rows := math.Inf(1), 0.0, 0
+	keys := make(map[string]bool)
+	for _, r := range trials {
+		if p := r.Cost.Pretraining; p != nil && r.Pretraining != nil {
+			low, high, rows = min(low, p.Seconds), max(high, p.Seconds), max(rows, r.Pretraining.Rows)
+			keys[r.Pretraining.Key] = true
+		}
+	}
+	if len(keys) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("pretrained without labels on %d architectures, %d times, %s to %s s each; CPU seconds and memory of a trial hold the whole of it, fit seconds nothing.",
+		rows, len(keys), fixed(low, seconds(low)), fixed(high, seconds(high)))
 }
 
 // publishedNotes says where published figures come from and what they don't

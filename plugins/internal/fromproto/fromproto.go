@@ -15,7 +15,7 @@ import (
 func Description(m *pb.Description) (plugins.Description, error) {
 	d := plugins.Description{
 		Name: m.GetName(), Version: int(m.GetVersion()), Summary: m.GetSummary(), Source: m.GetSource(), Notes: m.GetNotes(),
-		PredictsLabels: m.GetPredictsLabels(), UsesPool: m.GetUsesPool(),
+		PredictsLabels: m.GetPredictsLabels(), UsesPool: m.GetUsesPool(), Pretrains: m.GetPretrains(),
 	}
 	for _, o := range m.GetOptions() {
 		d.Options = append(d.Options, plugins.Option{Name: o.GetName(), Default: o.GetDefault(), Summary: o.GetSummary(), Choices: o.GetChoices()})

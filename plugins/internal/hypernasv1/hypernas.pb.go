@@ -330,6 +330,7 @@ type Description struct {
 	Options        []*Option              `protobuf:"bytes,6,rep,name=options,proto3" json:"options,omitempty"`
 	PredictsLabels bool                   `protobuf:"varint,7,opt,name=predicts_labels,json=predictsLabels,proto3" json:"predicts_labels,omitempty"` // a predictor's values are on the label's scale
 	UsesPool       bool                   `protobuf:"varint,8,opt,name=uses_pool,json=usesPool,proto3" json:"uses_pool,omitempty"`                   // a predictor wants the unlabelled pool in Fit
+	Pretrains      bool                   `protobuf:"varint,9,opt,name=pretrains,proto3" json:"pretrains,omitempty"`                                 // a predictor has Pretrain and wants its artifact in Fit
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -416,6 +417,13 @@ func (x *Description) GetPredictsLabels() bool {
 func (x *Description) GetUsesPool() bool {
 	if x != nil {
 		return x.UsesPool
+	}
+	return false
+}
+
+func (x *Description) GetPretrains() bool {
+	if x != nil {
+		return x.Pretrains
 	}
 	return false
 }
@@ -883,6 +891,7 @@ type FitRequest struct {
 	//	*FitRequest_Header
 	//	*FitRequest_Training
 	//	*FitRequest_Pool
+	//	*FitRequest_Artifact
 	Part          isFitRequest_Part `protobuf_oneof:"part"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -952,6 +961,15 @@ func (x *FitRequest) GetPool() *Block {
 	return nil
 }
 
+func (x *FitRequest) GetArtifact() []byte {
+	if x != nil {
+		if x, ok := x.Part.(*FitRequest_Artifact); ok {
+			return x.Artifact
+		}
+	}
+	return nil
+}
+
 type isFitRequest_Part interface {
 	isFitRequest_Part()
 }
@@ -968,11 +986,17 @@ type FitRequest_Pool struct {
 	Pool *Block `protobuf:"bytes,3,opt,name=pool,proto3,oneof"` // architectures without labels, where Description.uses_pool asks for them
 }
 
+type FitRequest_Artifact struct {
+	Artifact []byte `protobuf:"bytes,4,opt,name=artifact,proto3,oneof"` // at most once: what Pretrain returned, where Description.pretrains asks for it
+}
+
 func (*FitRequest_Header) isFitRequest_Part() {}
 
 func (*FitRequest_Training) isFitRequest_Part() {}
 
 func (*FitRequest_Pool) isFitRequest_Part() {}
+
+func (*FitRequest_Artifact) isFitRequest_Part() {}
 
 type FitHeader struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1130,6 +1154,132 @@ func (x *FitResponse) GetWarnings() []string {
 	return nil
 }
 
+type PretrainRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Part:
+	//
+	//	*PretrainRequest_Header
+	//	*PretrainRequest_Pool
+	Part          isPretrainRequest_Part `protobuf_oneof:"part"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PretrainRequest) Reset() {
+	*x = PretrainRequest{}
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PretrainRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PretrainRequest) ProtoMessage() {}
+
+func (x *PretrainRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PretrainRequest.ProtoReflect.Descriptor instead.
+func (*PretrainRequest) Descriptor() ([]byte, []int) {
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PretrainRequest) GetPart() isPretrainRequest_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *PretrainRequest) GetHeader() *FitHeader {
+	if x != nil {
+		if x, ok := x.Part.(*PretrainRequest_Header); ok {
+			return x.Header
+		}
+	}
+	return nil
+}
+
+func (x *PretrainRequest) GetPool() *Block {
+	if x != nil {
+		if x, ok := x.Part.(*PretrainRequest_Pool); ok {
+			return x.Pool
+		}
+	}
+	return nil
+}
+
+type isPretrainRequest_Part interface {
+	isPretrainRequest_Part()
+}
+
+type PretrainRequest_Header struct {
+	Header *FitHeader `protobuf:"bytes,1,opt,name=header,proto3,oneof"` // first, once; the seed is Pretrain's own
+}
+
+type PretrainRequest_Pool struct {
+	Pool *Block `protobuf:"bytes,2,opt,name=pool,proto3,oneof"` // architectures without labels
+}
+
+func (*PretrainRequest_Header) isPretrainRequest_Part() {}
+
+func (*PretrainRequest_Pool) isPretrainRequest_Part() {}
+
+type PretrainResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Artifact      []byte                 `protobuf:"bytes,1,opt,name=artifact,proto3" json:"artifact,omitempty"` // in the predictor's own form, at most 32 MiB, not empty
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PretrainResponse) Reset() {
+	*x = PretrainResponse{}
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PretrainResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PretrainResponse) ProtoMessage() {}
+
+func (x *PretrainResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PretrainResponse.ProtoReflect.Descriptor instead.
+func (*PretrainResponse) Descriptor() ([]byte, []int) {
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PretrainResponse) GetArtifact() []byte {
+	if x != nil {
+		return x.Artifact
+	}
+	return nil
+}
+
 type PredictRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Block         *Block                 `protobuf:"bytes,1,opt,name=block,proto3" json:"block,omitempty"`
@@ -1139,7 +1289,7 @@ type PredictRequest struct {
 
 func (x *PredictRequest) Reset() {
 	*x = PredictRequest{}
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[13]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1151,7 +1301,7 @@ func (x *PredictRequest) String() string {
 func (*PredictRequest) ProtoMessage() {}
 
 func (x *PredictRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[13]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1164,7 +1314,7 @@ func (x *PredictRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictRequest.ProtoReflect.Descriptor instead.
 func (*PredictRequest) Descriptor() ([]byte, []int) {
-	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{13}
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *PredictRequest) GetBlock() *Block {
@@ -1183,7 +1333,7 @@ type PredictResponse struct {
 
 func (x *PredictResponse) Reset() {
 	*x = PredictResponse{}
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[14]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1345,7 @@ func (x *PredictResponse) String() string {
 func (*PredictResponse) ProtoMessage() {}
 
 func (x *PredictResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[14]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1358,7 @@ func (x *PredictResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PredictResponse.ProtoReflect.Descriptor instead.
 func (*PredictResponse) Descriptor() ([]byte, []int) {
-	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{14}
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PredictResponse) GetValues() []float64 {
@@ -1227,7 +1377,7 @@ type OpenRequest struct {
 
 func (x *OpenRequest) Reset() {
 	*x = OpenRequest{}
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[15]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1239,7 +1389,7 @@ func (x *OpenRequest) String() string {
 func (*OpenRequest) ProtoMessage() {}
 
 func (x *OpenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[15]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1252,7 +1402,7 @@ func (x *OpenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenRequest.ProtoReflect.Descriptor instead.
 func (*OpenRequest) Descriptor() ([]byte, []int) {
-	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{15}
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OpenRequest) GetOptions() map[string]string {
@@ -1279,7 +1429,7 @@ type SpaceInfo struct {
 
 func (x *SpaceInfo) Reset() {
 	*x = SpaceInfo{}
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[16]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1291,7 +1441,7 @@ func (x *SpaceInfo) String() string {
 func (*SpaceInfo) ProtoMessage() {}
 
 func (x *SpaceInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[16]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1304,7 +1454,7 @@ func (x *SpaceInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SpaceInfo.ProtoReflect.Descriptor instead.
 func (*SpaceInfo) Descriptor() ([]byte, []int) {
-	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{16}
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SpaceInfo) GetRows() int64 {
@@ -1385,7 +1535,7 @@ type Column struct {
 
 func (x *Column) Reset() {
 	*x = Column{}
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[17]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1397,7 +1547,7 @@ func (x *Column) String() string {
 func (*Column) ProtoMessage() {}
 
 func (x *Column) ProtoReflect() protoreflect.Message {
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[17]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1410,7 +1560,7 @@ func (x *Column) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Column.ProtoReflect.Descriptor instead.
 func (*Column) Descriptor() ([]byte, []int) {
-	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{17}
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Column) GetName() string {
@@ -1472,7 +1622,7 @@ type ReadRequest struct {
 
 func (x *ReadRequest) Reset() {
 	*x = ReadRequest{}
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[18]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1634,7 @@ func (x *ReadRequest) String() string {
 func (*ReadRequest) ProtoMessage() {}
 
 func (x *ReadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[18]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1647,7 @@ func (x *ReadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadRequest.ProtoReflect.Descriptor instead.
 func (*ReadRequest) Descriptor() ([]byte, []int) {
-	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{18}
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ReadRequest) GetLo() int64 {
@@ -1524,7 +1674,7 @@ type ReadResponse struct {
 
 func (x *ReadResponse) Reset() {
 	*x = ReadResponse{}
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[19]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +1686,7 @@ func (x *ReadResponse) String() string {
 func (*ReadResponse) ProtoMessage() {}
 
 func (x *ReadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[19]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +1699,7 @@ func (x *ReadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadResponse.ProtoReflect.Descriptor instead.
 func (*ReadResponse) Descriptor() ([]byte, []int) {
-	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{19}
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReadResponse) GetBlock() *Block {
@@ -1575,7 +1725,7 @@ type ColumnRequest struct {
 
 func (x *ColumnRequest) Reset() {
 	*x = ColumnRequest{}
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[20]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1587,7 +1737,7 @@ func (x *ColumnRequest) String() string {
 func (*ColumnRequest) ProtoMessage() {}
 
 func (x *ColumnRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[20]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1600,7 +1750,7 @@ func (x *ColumnRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ColumnRequest.ProtoReflect.Descriptor instead.
 func (*ColumnRequest) Descriptor() ([]byte, []int) {
-	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{20}
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ColumnRequest) GetName() string {
@@ -1619,7 +1769,7 @@ type ColumnResponse struct {
 
 func (x *ColumnResponse) Reset() {
 	*x = ColumnResponse{}
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[21]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1631,7 +1781,7 @@ func (x *ColumnResponse) String() string {
 func (*ColumnResponse) ProtoMessage() {}
 
 func (x *ColumnResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_hypernas_v1_hypernas_proto_msgTypes[21]
+	mi := &file_hypernas_v1_hypernas_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1644,7 +1794,7 @@ func (x *ColumnResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ColumnResponse.ProtoReflect.Descriptor instead.
 func (*ColumnResponse) Descriptor() ([]byte, []int) {
-	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{21}
+	return file_hypernas_v1_hypernas_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ColumnResponse) GetValues() []float64 {
@@ -1661,7 +1811,7 @@ const file_hypernas_v1_hypernas_proto_rawDesc = "" +
 	"\x1ahypernas/v1/hypernas.proto\x12\vhypernas.v1\"9\n" +
 	"\vErrorDetail\x12*\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x16.hypernas.v1.ErrorKindR\x04kind\"\x11\n" +
-	"\x0fDescribeRequest\"\xf8\x01\n" +
+	"\x0fDescribeRequest\"\x96\x02\n" +
 	"\vDescription\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x05R\aversion\x12\x18\n" +
@@ -1670,7 +1820,8 @@ const file_hypernas_v1_hypernas_proto_rawDesc = "" +
 	"\x05notes\x18\x05 \x03(\tR\x05notes\x12-\n" +
 	"\aoptions\x18\x06 \x03(\v2\x13.hypernas.v1.OptionR\aoptions\x12'\n" +
 	"\x0fpredicts_labels\x18\a \x01(\bR\x0epredictsLabels\x12\x1b\n" +
-	"\tuses_pool\x18\b \x01(\bR\busesPool\"j\n" +
+	"\tuses_pool\x18\b \x01(\bR\busesPool\x12\x1c\n" +
+	"\tpretrains\x18\t \x01(\bR\tpretrains\"j\n" +
 	"\x06Option\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\adefault\x18\x02 \x01(\tR\adefault\x12\x18\n" +
@@ -1713,12 +1864,13 @@ const file_hypernas_v1_hypernas_proto_rawDesc = "" +
 	"step_cells\x18\x02 \x03(\rR\tstepCells\x12!\n" +
 	"\fstep_repeats\x18\x03 \x03(\rR\vstepRepeats\x12\x1d\n" +
 	"\n" +
-	"step_attrs\x18\x04 \x03(\x01R\tstepAttrs\"\xaa\x01\n" +
+	"step_attrs\x18\x04 \x03(\x01R\tstepAttrs\"\xc8\x01\n" +
 	"\n" +
 	"FitRequest\x120\n" +
 	"\x06header\x18\x01 \x01(\v2\x16.hypernas.v1.FitHeaderH\x00R\x06header\x128\n" +
 	"\btraining\x18\x02 \x01(\v2\x1a.hypernas.v1.LabelledBlockH\x00R\btraining\x12(\n" +
-	"\x04pool\x18\x03 \x01(\v2\x12.hypernas.v1.BlockH\x00R\x04poolB\x06\n" +
+	"\x04pool\x18\x03 \x01(\v2\x12.hypernas.v1.BlockH\x00R\x04pool\x12\x1c\n" +
+	"\bartifact\x18\x04 \x01(\fH\x00R\bartifactB\x06\n" +
 	"\x04part\"\xd3\x01\n" +
 	"\tFitHeader\x127\n" +
 	"\n" +
@@ -1733,7 +1885,13 @@ const file_hypernas_v1_hypernas_proto_rawDesc = "" +
 	"\x05block\x18\x01 \x01(\v2\x12.hypernas.v1.BlockR\x05block\x12\x16\n" +
 	"\x06labels\x18\x02 \x03(\x01R\x06labels\")\n" +
 	"\vFitResponse\x12\x1a\n" +
-	"\bwarnings\x18\x01 \x03(\tR\bwarnings\":\n" +
+	"\bwarnings\x18\x01 \x03(\tR\bwarnings\"u\n" +
+	"\x0fPretrainRequest\x120\n" +
+	"\x06header\x18\x01 \x01(\v2\x16.hypernas.v1.FitHeaderH\x00R\x06header\x12(\n" +
+	"\x04pool\x18\x02 \x01(\v2\x12.hypernas.v1.BlockH\x00R\x04poolB\x06\n" +
+	"\x04part\".\n" +
+	"\x10PretrainResponse\x12\x1a\n" +
+	"\bartifact\x18\x01 \x01(\fR\bartifact\":\n" +
 	"\x0ePredictRequest\x12(\n" +
 	"\x05block\x18\x01 \x01(\v2\x12.hypernas.v1.BlockR\x05block\")\n" +
 	"\x0fPredictResponse\x12\x16\n" +
@@ -1803,11 +1961,12 @@ const file_hypernas_v1_hypernas_proto_rawDesc = "" +
 	"ROLE_BLOCK\x10\x00\x12\x0f\n" +
 	"\vROLE_NORMAL\x10\x01\x12\x12\n" +
 	"\x0eROLE_REDUCTION\x10\x02\x12\r\n" +
-	"\tROLE_STEM\x10\x032\xd1\x01\n" +
+	"\tROLE_STEM\x10\x032\x9c\x02\n" +
 	"\tPredictor\x12B\n" +
 	"\bDescribe\x12\x1c.hypernas.v1.DescribeRequest\x1a\x18.hypernas.v1.Description\x12:\n" +
 	"\x03Fit\x12\x17.hypernas.v1.FitRequest\x1a\x18.hypernas.v1.FitResponse(\x01\x12D\n" +
-	"\aPredict\x12\x1b.hypernas.v1.PredictRequest\x1a\x1c.hypernas.v1.PredictResponse2\x87\x02\n" +
+	"\aPredict\x12\x1b.hypernas.v1.PredictRequest\x1a\x1c.hypernas.v1.PredictResponse\x12I\n" +
+	"\bPretrain\x12\x1c.hypernas.v1.PretrainRequest\x1a\x1d.hypernas.v1.PretrainResponse(\x012\x87\x02\n" +
 	"\x05Space\x12B\n" +
 	"\bDescribe\x12\x1c.hypernas.v1.DescribeRequest\x1a\x18.hypernas.v1.Description\x128\n" +
 	"\x04Open\x12\x18.hypernas.v1.OpenRequest\x1a\x16.hypernas.v1.SpaceInfo\x12=\n" +
@@ -1827,35 +1986,37 @@ func file_hypernas_v1_hypernas_proto_rawDescGZIP() []byte {
 }
 
 var file_hypernas_v1_hypernas_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_hypernas_v1_hypernas_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_hypernas_v1_hypernas_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_hypernas_v1_hypernas_proto_goTypes = []any{
-	(ErrorKind)(0),          // 0: hypernas.v1.ErrorKind
-	(OpKind)(0),             // 1: hypernas.v1.OpKind
-	(Role)(0),               // 2: hypernas.v1.Role
-	(*ErrorDetail)(nil),     // 3: hypernas.v1.ErrorDetail
-	(*DescribeRequest)(nil), // 4: hypernas.v1.DescribeRequest
-	(*Description)(nil),     // 5: hypernas.v1.Description
-	(*Option)(nil),          // 6: hypernas.v1.Option
-	(*Op)(nil),              // 7: hypernas.v1.Op
-	(*Vocabulary)(nil),      // 8: hypernas.v1.Vocabulary
-	(*Block)(nil),           // 9: hypernas.v1.Block
-	(*CellTable)(nil),       // 10: hypernas.v1.CellTable
-	(*SequenceTable)(nil),   // 11: hypernas.v1.SequenceTable
-	(*FitRequest)(nil),      // 12: hypernas.v1.FitRequest
-	(*FitHeader)(nil),       // 13: hypernas.v1.FitHeader
-	(*LabelledBlock)(nil),   // 14: hypernas.v1.LabelledBlock
-	(*FitResponse)(nil),     // 15: hypernas.v1.FitResponse
-	(*PredictRequest)(nil),  // 16: hypernas.v1.PredictRequest
-	(*PredictResponse)(nil), // 17: hypernas.v1.PredictResponse
-	(*OpenRequest)(nil),     // 18: hypernas.v1.OpenRequest
-	(*SpaceInfo)(nil),       // 19: hypernas.v1.SpaceInfo
-	(*Column)(nil),          // 20: hypernas.v1.Column
-	(*ReadRequest)(nil),     // 21: hypernas.v1.ReadRequest
-	(*ReadResponse)(nil),    // 22: hypernas.v1.ReadResponse
-	(*ColumnRequest)(nil),   // 23: hypernas.v1.ColumnRequest
-	(*ColumnResponse)(nil),  // 24: hypernas.v1.ColumnResponse
-	nil,                     // 25: hypernas.v1.FitHeader.OptionsEntry
-	nil,                     // 26: hypernas.v1.OpenRequest.OptionsEntry
+	(ErrorKind)(0),           // 0: hypernas.v1.ErrorKind
+	(OpKind)(0),              // 1: hypernas.v1.OpKind
+	(Role)(0),                // 2: hypernas.v1.Role
+	(*ErrorDetail)(nil),      // 3: hypernas.v1.ErrorDetail
+	(*DescribeRequest)(nil),  // 4: hypernas.v1.DescribeRequest
+	(*Description)(nil),      // 5: hypernas.v1.Description
+	(*Option)(nil),           // 6: hypernas.v1.Option
+	(*Op)(nil),               // 7: hypernas.v1.Op
+	(*Vocabulary)(nil),       // 8: hypernas.v1.Vocabulary
+	(*Block)(nil),            // 9: hypernas.v1.Block
+	(*CellTable)(nil),        // 10: hypernas.v1.CellTable
+	(*SequenceTable)(nil),    // 11: hypernas.v1.SequenceTable
+	(*FitRequest)(nil),       // 12: hypernas.v1.FitRequest
+	(*FitHeader)(nil),        // 13: hypernas.v1.FitHeader
+	(*LabelledBlock)(nil),    // 14: hypernas.v1.LabelledBlock
+	(*FitResponse)(nil),      // 15: hypernas.v1.FitResponse
+	(*PretrainRequest)(nil),  // 16: hypernas.v1.PretrainRequest
+	(*PretrainResponse)(nil), // 17: hypernas.v1.PretrainResponse
+	(*PredictRequest)(nil),   // 18: hypernas.v1.PredictRequest
+	(*PredictResponse)(nil),  // 19: hypernas.v1.PredictResponse
+	(*OpenRequest)(nil),      // 20: hypernas.v1.OpenRequest
+	(*SpaceInfo)(nil),        // 21: hypernas.v1.SpaceInfo
+	(*Column)(nil),           // 22: hypernas.v1.Column
+	(*ReadRequest)(nil),      // 23: hypernas.v1.ReadRequest
+	(*ReadResponse)(nil),     // 24: hypernas.v1.ReadResponse
+	(*ColumnRequest)(nil),    // 25: hypernas.v1.ColumnRequest
+	(*ColumnResponse)(nil),   // 26: hypernas.v1.ColumnResponse
+	nil,                      // 27: hypernas.v1.FitHeader.OptionsEntry
+	nil,                      // 28: hypernas.v1.OpenRequest.OptionsEntry
 }
 var file_hypernas_v1_hypernas_proto_depIdxs = []int32{
 	0,  // 0: hypernas.v1.ErrorDetail.kind:type_name -> hypernas.v1.ErrorKind
@@ -1869,32 +2030,36 @@ var file_hypernas_v1_hypernas_proto_depIdxs = []int32{
 	14, // 8: hypernas.v1.FitRequest.training:type_name -> hypernas.v1.LabelledBlock
 	9,  // 9: hypernas.v1.FitRequest.pool:type_name -> hypernas.v1.Block
 	8,  // 10: hypernas.v1.FitHeader.vocabulary:type_name -> hypernas.v1.Vocabulary
-	25, // 11: hypernas.v1.FitHeader.options:type_name -> hypernas.v1.FitHeader.OptionsEntry
+	27, // 11: hypernas.v1.FitHeader.options:type_name -> hypernas.v1.FitHeader.OptionsEntry
 	9,  // 12: hypernas.v1.LabelledBlock.block:type_name -> hypernas.v1.Block
-	9,  // 13: hypernas.v1.PredictRequest.block:type_name -> hypernas.v1.Block
-	26, // 14: hypernas.v1.OpenRequest.options:type_name -> hypernas.v1.OpenRequest.OptionsEntry
-	8,  // 15: hypernas.v1.SpaceInfo.vocabulary:type_name -> hypernas.v1.Vocabulary
-	20, // 16: hypernas.v1.SpaceInfo.columns:type_name -> hypernas.v1.Column
-	9,  // 17: hypernas.v1.ReadResponse.block:type_name -> hypernas.v1.Block
-	4,  // 18: hypernas.v1.Predictor.Describe:input_type -> hypernas.v1.DescribeRequest
-	12, // 19: hypernas.v1.Predictor.Fit:input_type -> hypernas.v1.FitRequest
-	16, // 20: hypernas.v1.Predictor.Predict:input_type -> hypernas.v1.PredictRequest
-	4,  // 21: hypernas.v1.Space.Describe:input_type -> hypernas.v1.DescribeRequest
-	18, // 22: hypernas.v1.Space.Open:input_type -> hypernas.v1.OpenRequest
-	21, // 23: hypernas.v1.Space.Read:input_type -> hypernas.v1.ReadRequest
-	23, // 24: hypernas.v1.Space.Column:input_type -> hypernas.v1.ColumnRequest
-	5,  // 25: hypernas.v1.Predictor.Describe:output_type -> hypernas.v1.Description
-	15, // 26: hypernas.v1.Predictor.Fit:output_type -> hypernas.v1.FitResponse
-	17, // 27: hypernas.v1.Predictor.Predict:output_type -> hypernas.v1.PredictResponse
-	5,  // 28: hypernas.v1.Space.Describe:output_type -> hypernas.v1.Description
-	19, // 29: hypernas.v1.Space.Open:output_type -> hypernas.v1.SpaceInfo
-	22, // 30: hypernas.v1.Space.Read:output_type -> hypernas.v1.ReadResponse
-	24, // 31: hypernas.v1.Space.Column:output_type -> hypernas.v1.ColumnResponse
-	25, // [25:32] is the sub-list for method output_type
-	18, // [18:25] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	13, // 13: hypernas.v1.PretrainRequest.header:type_name -> hypernas.v1.FitHeader
+	9,  // 14: hypernas.v1.PretrainRequest.pool:type_name -> hypernas.v1.Block
+	9,  // 15: hypernas.v1.PredictRequest.block:type_name -> hypernas.v1.Block
+	28, // 16: hypernas.v1.OpenRequest.options:type_name -> hypernas.v1.OpenRequest.OptionsEntry
+	8,  // 17: hypernas.v1.SpaceInfo.vocabulary:type_name -> hypernas.v1.Vocabulary
+	22, // 18: hypernas.v1.SpaceInfo.columns:type_name -> hypernas.v1.Column
+	9,  // 19: hypernas.v1.ReadResponse.block:type_name -> hypernas.v1.Block
+	4,  // 20: hypernas.v1.Predictor.Describe:input_type -> hypernas.v1.DescribeRequest
+	12, // 21: hypernas.v1.Predictor.Fit:input_type -> hypernas.v1.FitRequest
+	18, // 22: hypernas.v1.Predictor.Predict:input_type -> hypernas.v1.PredictRequest
+	16, // 23: hypernas.v1.Predictor.Pretrain:input_type -> hypernas.v1.PretrainRequest
+	4,  // 24: hypernas.v1.Space.Describe:input_type -> hypernas.v1.DescribeRequest
+	20, // 25: hypernas.v1.Space.Open:input_type -> hypernas.v1.OpenRequest
+	23, // 26: hypernas.v1.Space.Read:input_type -> hypernas.v1.ReadRequest
+	25, // 27: hypernas.v1.Space.Column:input_type -> hypernas.v1.ColumnRequest
+	5,  // 28: hypernas.v1.Predictor.Describe:output_type -> hypernas.v1.Description
+	15, // 29: hypernas.v1.Predictor.Fit:output_type -> hypernas.v1.FitResponse
+	19, // 30: hypernas.v1.Predictor.Predict:output_type -> hypernas.v1.PredictResponse
+	17, // 31: hypernas.v1.Predictor.Pretrain:output_type -> hypernas.v1.PretrainResponse
+	5,  // 32: hypernas.v1.Space.Describe:output_type -> hypernas.v1.Description
+	21, // 33: hypernas.v1.Space.Open:output_type -> hypernas.v1.SpaceInfo
+	24, // 34: hypernas.v1.Space.Read:output_type -> hypernas.v1.ReadResponse
+	26, // 35: hypernas.v1.Space.Column:output_type -> hypernas.v1.ColumnResponse
+	28, // [28:36] is the sub-list for method output_type
+	20, // [20:28] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_hypernas_v1_hypernas_proto_init() }
@@ -1906,6 +2071,11 @@ func file_hypernas_v1_hypernas_proto_init() {
 		(*FitRequest_Header)(nil),
 		(*FitRequest_Training)(nil),
 		(*FitRequest_Pool)(nil),
+		(*FitRequest_Artifact)(nil),
+	}
+	file_hypernas_v1_hypernas_proto_msgTypes[13].OneofWrappers = []any{
+		(*PretrainRequest_Header)(nil),
+		(*PretrainRequest_Pool)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1913,7 +2083,7 @@ func file_hypernas_v1_hypernas_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hypernas_v1_hypernas_proto_rawDesc), len(file_hypernas_v1_hypernas_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

@@ -44,6 +44,7 @@ const (
 	Predictor_Describe_FullMethodName = "/hypernas.v1.Predictor/Describe"
 	Predictor_Fit_FullMethodName      = "/hypernas.v1.Predictor/Fit"
 	Predictor_Predict_FullMethodName  = "/hypernas.v1.Predictor/Predict"
+	Predictor_Pretrain_FullMethodName = "/hypernas.v1.Predictor/Pretrain"
 )
 
 // PredictorClient is the client API for Predictor service.
@@ -52,13 +53,18 @@ const (
 //
 // Predictor learns to rank architectures from a few that carry labels. The
 // host calls Describe, then Fit once, then Predict any number of times, never
-// two calls at once.
+// two calls at once. Of a predictor that says that it pretrains, it may start a
+// process for Describe and one Pretrain alone.
 type PredictorClient interface {
 	Describe(ctx context.Context, in *DescribeRequest, opts ...grpc.CallOption) (*Description, error)
 	// Fit takes a header, then the training blocks, then the pool's blocks.
 	Fit(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[FitRequest, FitResponse], error)
 	// Predict values the rows of one block.
 	Predict(ctx context.Context, in *PredictRequest, opts ...grpc.CallOption) (*PredictResponse, error)
+	// Pretrain takes a header, then the pool's blocks, and returns what it learned
+	// from architectures without labels; Fit is handed that in other processes.
+	// Only predictors with Description.pretrains need to have it.
+	Pretrain(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PretrainRequest, PretrainResponse], error)
 }
 
 type predictorClient struct {
@@ -102,19 +108,37 @@ func (c *predictorClient) Predict(ctx context.Context, in *PredictRequest, opts 
 	return out, nil
 }
 
+func (c *predictorClient) Pretrain(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[PretrainRequest, PretrainResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &Predictor_ServiceDesc.Streams[1], Predictor_Pretrain_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[PretrainRequest, PretrainResponse]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Predictor_PretrainClient = grpc.ClientStreamingClient[PretrainRequest, PretrainResponse]
+
 // PredictorServer is the server API for Predictor service.
 // All implementations must embed UnimplementedPredictorServer
 // for forward compatibility.
 //
 // Predictor learns to rank architectures from a few that carry labels. The
 // host calls Describe, then Fit once, then Predict any number of times, never
-// two calls at once.
+// two calls at once. Of a predictor that says that it pretrains, it may start a
+// process for Describe and one Pretrain alone.
 type PredictorServer interface {
 	Describe(context.Context, *DescribeRequest) (*Description, error)
 	// Fit takes a header, then the training blocks, then the pool's blocks.
 	Fit(grpc.ClientStreamingServer[FitRequest, FitResponse]) error
 	// Predict values the rows of one block.
 	Predict(context.Context, *PredictRequest) (*PredictResponse, error)
+	// Pretrain takes a header, then the pool's blocks, and returns what it learned
+	// from architectures without labels; Fit is handed that in other processes.
+	// Only predictors with Description.pretrains need to have it.
+	Pretrain(grpc.ClientStreamingServer[PretrainRequest, PretrainResponse]) error
 	mustEmbedUnimplementedPredictorServer()
 }
 
@@ -133,6 +157,9 @@ func (UnimplementedPredictorServer) Fit(grpc.ClientStreamingServer[FitRequest, F
 }
 func (UnimplementedPredictorServer) Predict(context.Context, *PredictRequest) (*PredictResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Predict not implemented")
+}
+func (UnimplementedPredictorServer) Pretrain(grpc.ClientStreamingServer[PretrainRequest, PretrainResponse]) error {
+	return status.Error(codes.Unimplemented, "method Pretrain not implemented")
 }
 func (UnimplementedPredictorServer) mustEmbedUnimplementedPredictorServer() {}
 func (UnimplementedPredictorServer) testEmbeddedByValue()                   {}
@@ -198,6 +225,13 @@ func _Predictor_Predict_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Predictor_Pretrain_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(PredictorServer).Pretrain(&grpc.GenericServerStream[PretrainRequest, PretrainResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type Predictor_PretrainServer = grpc.ClientStreamingServer[PretrainRequest, PretrainResponse]
+
 // Predictor_ServiceDesc is the grpc.ServiceDesc for Predictor service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -218,6 +252,11 @@ var Predictor_ServiceDesc = grpc.ServiceDesc{
 		{
 			StreamName:    "Fit",
 			Handler:       _Predictor_Fit_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Pretrain",
+			Handler:       _Predictor_Pretrain_Handler,
 			ClientStreams: true,
 		},
 	},

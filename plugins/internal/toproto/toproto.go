@@ -11,7 +11,7 @@ import (
 func Description(d plugins.Description) *pb.Description {
 	m := &pb.Description{
 		Name: d.Name, Version: int32(d.Version), Summary: d.Summary, Source: d.Source, Notes: d.Notes,
-		PredictsLabels: d.PredictsLabels, UsesPool: d.UsesPool,
+		PredictsLabels: d.PredictsLabels, UsesPool: d.UsesPool, Pretrains: d.Pretrains,
 	}
 	for _, o := range d.Options {
 		m.Options = append(m.Options, &pb.Option{Name: o.Name, Default: o.Default, Summary: o.Summary, Choices: o.Choices})

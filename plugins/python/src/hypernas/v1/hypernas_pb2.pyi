@@ -99,11 +99,12 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class Description(_message.Message):
-    __slots__ = ["name", "notes", "options", "predicts_labels", "source", "summary", "uses_pool", "version"]
+    __slots__ = ["name", "notes", "options", "predicts_labels", "pretrains", "source", "summary", "uses_pool", "version"]
     NAME_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     PREDICTS_LABELS_FIELD_NUMBER: _ClassVar[int]
+    PRETRAINS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     USES_POOL_FIELD_NUMBER: _ClassVar[int]
@@ -112,11 +113,12 @@ class Description(_message.Message):
     notes: _containers.RepeatedScalarFieldContainer[str]
     options: _containers.RepeatedCompositeFieldContainer[Option]
     predicts_labels: bool
+    pretrains: bool
     source: str
     summary: str
     uses_pool: bool
     version: int
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., source: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., predicts_labels: bool = ..., uses_pool: bool = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., source: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ..., options: _Optional[_Iterable[_Union[Option, _Mapping]]] = ..., predicts_labels: bool = ..., uses_pool: bool = ..., pretrains: bool = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
     __slots__ = ["kind"]
@@ -142,14 +144,16 @@ class FitHeader(_message.Message):
     def __init__(self, vocabulary: _Optional[_Union[Vocabulary, _Mapping]] = ..., options: _Optional[_Mapping[str, str]] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class FitRequest(_message.Message):
-    __slots__ = ["header", "pool", "training"]
+    __slots__ = ["artifact", "header", "pool", "training"]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     HEADER_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
+    artifact: bytes
     header: FitHeader
     pool: Block
     training: LabelledBlock
-    def __init__(self, header: _Optional[_Union[FitHeader, _Mapping]] = ..., training: _Optional[_Union[LabelledBlock, _Mapping]] = ..., pool: _Optional[_Union[Block, _Mapping]] = ...) -> None: ...
+    def __init__(self, header: _Optional[_Union[FitHeader, _Mapping]] = ..., training: _Optional[_Union[LabelledBlock, _Mapping]] = ..., pool: _Optional[_Union[Block, _Mapping]] = ..., artifact: _Optional[bytes] = ...) -> None: ...
 
 class FitResponse(_message.Message):
     __slots__ = ["warnings"]
@@ -211,6 +215,20 @@ class PredictResponse(_message.Message):
     VALUES_FIELD_NUMBER: _ClassVar[int]
     values: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class PretrainRequest(_message.Message):
+    __slots__ = ["header", "pool"]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    header: FitHeader
+    pool: Block
+    def __init__(self, header: _Optional[_Union[FitHeader, _Mapping]] = ..., pool: _Optional[_Union[Block, _Mapping]] = ...) -> None: ...
+
+class PretrainResponse(_message.Message):
+    __slots__ = ["artifact"]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    artifact: bytes
+    def __init__(self, artifact: _Optional[bytes] = ...) -> None: ...
 
 class ReadRequest(_message.Message):
     __slots__ = ["hi", "lo"]
