@@ -23,7 +23,9 @@ var mayImport = []struct {
 	{"plugins/proto", []string{"plugins/internal"}},
 	{"plugins/serve", []string{"plugins", "plugins/internal", "plugins/proto"}},
 	{"plugins/host", []string{"plugins", "plugins/internal", "plugins/proto"}},
-	{"plugins/plugintest", []string{"plugins", "plugins/internal", "plugins/proto"}},
+	{"plugins/conform", []string{"plugins"}},
+	{"plugins/plugintest", []string{"plugins", "plugins/conform", "plugins/internal", "plugins/proto"}},
+	{"plugins/scaffold", []string{"std"}},
 	{"plugins", nil},
 	{"internal", []string{"internal"}},
 	{"spaces", []string{"plugins", "internal", "spaces/registry", "spaces/rows"}},
@@ -34,7 +36,7 @@ var mayImport = []struct {
 }
 
 // transport is what only the two ends of the process boundary know.
-var transport = []string{"plugins/host", "plugins/serve", "plugins/internal", "plugins/proto", "plugins/plugintest"}
+var transport = []string{"plugins/host", "plugins/serve", "plugins/internal", "plugins/proto", "plugins/conform", "plugins/plugintest", "plugins/scaffold"}
 
 func TestDependenciesPointDown(t *testing.T) {
 	root := filepath.Join("..", "..")

@@ -5,7 +5,8 @@
 //		plugintest.Predictor(t, func() plugins.Predictor { return New() })
 //	}
 //
-// Calls go over gRPC, as they do in use, within the test's process. What the
-// plugin works on is [Chains], a search space of 125 invented architectures,
-// which serves other tests as well.
+// Calls go over gRPC, as they do in use, within the test's process. The checks
+// are those of package conform, which "hypernas plugin check" makes over the
+// process boundary. Predictors work on [Chains], a search space of 125 invented
+// architectures, which serves other tests as well.
 package plugintest

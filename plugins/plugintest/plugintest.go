@@ -2,13 +2,11 @@ package plugintest
 
 import (
 	"context"
-	"log/slog"
 	"net"
-	"reflect"
 	"testing"
 	"time"
 
-	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/conform"
 	pb "github.com/hypernas/hypernas/plugins/internal/hypernasv1"
 	"github.com/hypernas/hypernas/plugins/internal/wire"
 	"google.golang.org/grpc"
@@ -17,17 +15,12 @@ import (
 )
 
 // Option changes what a check does.
-type Option func(*settings)
-
-type settings struct {
-	options  map[string]string
-	patience time.Duration
-}
+type Option func(*conform.Settings)
 
 // With hands options to the plugin in all checks, such as a small number of
 // epochs.
 func With(options map[string]string) Option {
-	return func(s *settings) { s.options = options }
+	return func(s *conform.Settings) { s.Options = options }
 }
 
 // cancelPatience is how long the kit waits for a cancelled call to return.
@@ -35,31 +28,34 @@ func With(options map[string]string) Option {
 // machine.
 const cancelPatience = 5 * time.Second
 
-func newSettings(options []Option) *settings {
-	s := &settings{patience: cancelPatience}
+func newSettings(options []Option) conform.Settings {
+	s := conform.Settings{Patience: cancelPatience}
 	for _, o := range options {
-		o(s)
+		o(&s)
 	}
 	return s
 }
 
-// ServePredictor serves p over gRPC until the test ends, and returns the
-// predictor at the other end.
-func ServePredictor(t testing.TB, p plugins.Predictor) plugins.Predictor {
-	t.Helper()
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	return wire.NewPredictorClient(connect(t, func(s *grpc.Server) {
-		pb.RegisterPredictorServer(s, wire.NewPredictorServer(p, log))
-	}))
+// report returns a function that makes each check a test of its own.
+func report(t *testing.T) func(conform.Result) {
+	return func(r conform.Result) {
+		t.Run(r.Name, func(t *testing.T) {
+			if r.Note != "" {
+				t.Log(r.Note)
+			}
+			for _, problem := range r.Problems {
+				t.Error(problem)
+			}
+		})
+	}
 }
 
-// ServeSpace serves s over gRPC until the test ends, and returns the space at
-// the other end.
-func ServeSpace(t testing.TB, s plugins.Space) plugins.Space {
-	t.Helper()
-	return wire.NewSpaceClient(connect(t, func(server *grpc.Server) {
-		pb.RegisterSpaceServer(server, wire.NewSpaceServer(s))
-	}))
+func registerPredictor(p *wire.PredictorServer) func(*grpc.Server) {
+	return func(s *grpc.Server) { pb.RegisterPredictorServer(s, p) }
+}
+
+func registerSpace(space *wire.SpaceServer) func(*grpc.Server) {
+	return func(s *grpc.Server) { pb.RegisterSpaceServer(s, space) }
 }
 
 func connect(t testing.TB, register func(*grpc.Server)) *grpc.ClientConn {
@@ -86,19 +82,4 @@ func connect(t testing.TB, register func(*grpc.Server)) *grpc.ClientConn {
 		}
 	})
 	return conn
-}
-
-// checkDescriptions fails t unless two descriptions of one plugin are valid
-// and equal.
-func checkDescriptions(t *testing.T, first, second plugins.Description) {
-	t.Helper()
-	if err := first.Validate(); err != nil {
-		t.Errorf("description: %v", err)
-	}
-	if first.Summary == "" {
-		t.Error("the description has no summary; say in one line what the plugin is")
-	}
-	if !reflect.DeepEqual(first, second) {
-		t.Errorf("Describe answers differently the second time:\n%+v\n%+v", first, second)
-	}
 }

@@ -1,0 +1,363 @@
+package conform
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/hypernas/hypernas/plugins"
+)
+
+// Predictor is a predictor at the other end of a connection.
+type Predictor interface {
+	plugins.Predictor
+	// Unchecked returns the same predictor without the checks that its client
+	// makes of what it is asked and of what comes back. Its Predict sends one
+	// block in v's words, an empty one included.
+	Unchecked(v *plugins.Vocabulary) plugins.Predictor
+}
+
+// Watched is a Predictor that tells when Fit begins and ends at the other end.
+type Watched interface {
+	Began() <-chan struct{}
+	Left() <-chan struct{}
+}
+
+// Busy is a Predictor that tells how much processor time it has taken, where
+// that can be told.
+type Busy interface {
+	CPUNow() (time.Duration, bool)
+}
+
+// CheckPredictor checks the predictor that create starts, a fresh one each
+// time, and reports each check as soon as it is done. It ends early where a
+// predictor does not get as far as predictions.
+func CheckPredictor(ctx context.Context, create func(context.Context) (Predictor, func() error, error), s Settings, report func(Result)) error {
+	space, err := openChains(ctx)
+	if err != nil {
+		return err
+	}
+	c := &predictorChecks{checks: checks{s, report}, create: create, space: space}
+	if !c.run("describe", "says what it is, and the same twice", func(r *Result) {
+		p, stop, ok := start(ctx, r, create)
+		defer stop()
+		if ok {
+			c.description = describe(ctx, r, p)
+		}
+	}) {
+		return ctx.Err()
+	}
+	if !c.predictions(ctx) {
+		return ctx.Err()
+	}
+	c.refusals(ctx)
+	c.run("cancel", "a cancelled Fit ends within a second", func(r *Result) { c.cancel(ctx, r) })
+	return ctx.Err()
+}
+
+type predictorChecks struct {
+	checks
+	create      func(context.Context) (Predictor, func() error, error)
+	space       *opened
+	description plugins.Description
+}
+
+// predictions checks what a fitted predictor returns. It returns whether there
+// was anything to check.
+func (c *predictorChecks) predictions(ctx context.Context) bool {
+	var want []float64
+	if !c.run("predict", "fits 30 labels and returns a finite value a row", func(r *Result) {
+		p, stop, ok := start(ctx, r, c.create)
+		defer stop()
+		if ok {
+			want = c.fitAndPredict(ctx, r, p)
+		}
+	}) {
+		return false
+	}
+
+	var p Predictor
+	stop := func() {}
+	defer func() { stop() }()
+	var all []float64 // what this process predicts: one that is not deterministic is told so once
+	c.run("seed", "the same training with the same seed predicts the same bytes in another process", func(r *Result) {
+		started, end, ok := start(ctx, r, c.create)
+		stop = end
+		if !ok {
+			return
+		}
+		p = started
+		if all = c.fitAndPredict(ctx, r, p); all != nil && !sameBits(all, want) {
+			r.problem("predictions differ the second time; take all randomness from the training's seed, and sum and iterate in a fixed order")
+		}
+	})
+	if all == nil {
+		return false
+	}
+	c.run("blocks", "a row's value does not depend on the rows that come with it", func(r *Result) {
+		for _, size := range []int{1, 7} {
+			var got []float64
+			for lo := 0; lo < c.space.test.Len(); lo += size {
+				block := c.space.test.Slice(lo, min(lo+size, c.space.test.Len()))
+				values, err := p.Predict(ctx, &block)
+				if err != nil {
+					r.problem("Predict in blocks of %d: %v", size, err)
+					return
+				}
+				got = append(got, values...)
+			}
+			if !sameBits(got, all) {
+				r.problem("predictions in blocks of %d differ from those in one block; value each row by itself, and mind that sums and matrix products of another size may round differently", size)
+			}
+		}
+	})
+	c.run("order", "values follow their rows", func(r *Result) {
+		order := rand.New(rand.NewPCG(2, 0)).Perm(c.space.test.Len())
+		shuffled := c.space.test.Select(order)
+		got, err := p.Predict(ctx, &shuffled)
+		if err != nil {
+			r.problem("Predict in another order: %v", err)
+			return
+		}
+		for k, row := range order {
+			if math.Float64bits(got[k]) != math.Float64bits(all[row]) {
+				r.problem("row %d is valued %v in one order of rows and %v in another; return values in the order of the rows given", row, all[row], got[k])
+				return
+			}
+		}
+	})
+	c.run("empty", "a block without rows gets an answer without values", func(r *Result) {
+		got, err := p.Unchecked(&c.space.vocabulary).Predict(ctx, &plugins.Batch{})
+		if err != nil {
+			r.problem("Predict of no rows: %v", err)
+		} else if len(got) > 0 {
+			r.problem("Predict of no rows returns %d values", len(got))
+		}
+	})
+	return true
+}
+
+// refusals checks what a predictor has to refuse. None of its fits is to
+// succeed, so one process does.
+func (c *predictorChecks) refusals(ctx context.Context) {
+	var p plugins.Predictor
+	stop := func() {}
+	defer func() { stop() }()
+	c.run("unfitted", "Predict before Fit is refused", func(r *Result) {
+		started, end, ok := start(ctx, r, c.create)
+		stop = end
+		if !ok {
+			return
+		}
+		p = started.Unchecked(&c.space.vocabulary)
+		_, err := p.Predict(ctx, &c.space.test)
+		r.wantError("Predict before Fit", err, plugins.ErrNotFitted, "answer with ERROR_KIND_NOT_FITTED until a Fit has succeeded")
+	})
+	if p == nil {
+		return
+	}
+	c.run("options", "an option that it does not know is refused", func(r *Result) {
+		training := c.training()
+		training.Options = withUnknown(c.Options)
+		_, err := p.Fit(ctx, training)
+		r.wantError("Fit with the option "+unknownOption, err, plugins.ErrOption, "in Go plugins.SetOptions does it, in other languages compare with the names in the description and answer with ERROR_KIND_OPTION")
+	})
+	c.run("non-finite", "a label that is not a finite number is refused", func(r *Result) {
+		for _, x := range []float64{math.NaN(), math.Inf(1)} {
+			training := c.training()
+			training.Labels = slices.Clone(training.Labels)
+			training.Labels[1] = x
+			_, err := p.Fit(ctx, training)
+			r.wantError("Fit with a label that is "+formatFloat(x), err, plugins.ErrInput, "look through the labels and answer with ERROR_KIND_INPUT")
+		}
+	})
+}
+
+// training returns the standard training, with the pool if the predictor asks
+// for it.
+func (c *predictorChecks) training() *plugins.Training {
+	t := &plugins.Training{
+		Vocabulary: c.space.vocabulary, Batch: c.space.train, Labels: c.space.labels, Options: maps.Clone(c.Options), Seed: 3,
+	}
+	if c.description.UsesPool {
+		t.Pool = c.space.all
+	}
+	return t
+}
+
+// fitAndPredict fits p and returns its values of the test rows, or nil where
+// something is to be mended.
+func (c *predictorChecks) fitAndPredict(ctx context.Context, r *Result, p plugins.Predictor) []float64 {
+	if _, err := p.Fit(ctx, c.training()); err != nil {
+		r.problem("Fit: %v", err)
+		return nil
+	}
+	values, err := p.Predict(ctx, &c.space.test)
+	if err != nil {
+		r.problem("Predict: %v", err)
+		return nil
+	}
+	if i := slices.IndexFunc(values, notFinite); i >= 0 {
+		r.problem("the prediction of row %d is %v; every prediction has to be finite", i, values[i])
+		return nil
+	}
+	return values
+}
+
+const (
+	// longFit is how long a fit runs before it is cancelled. One that ends
+	// sooner ends soon enough.
+	longFit = 1500 * time.Millisecond
+	// idleWatch is how long a predictor is watched after its patience has run
+	// out, and idleShare how much of that time it may still compute: what the
+	// end of a call and a garbage collector take is far less, a fit on a machine
+	// with other work far more.
+	idleWatch = 2 * time.Second
+	idleShare = 0.1
+)
+
+// longRows are the sizes of training that a fit is tried on until one takes
+// longFit. At 8,000 a matrix of all pairs holds 512 MB.
+func longRows() []int { return []int{500, 2000, 8000} }
+
+// cancel checks that a cancelled Fit ends.
+func (c *predictorChecks) cancel(ctx context.Context, r *Result) {
+	p, stop, ok := start(ctx, r, c.create)
+	defer func() { stop() }()
+	if !ok {
+		return
+	}
+	if watched, ok := p.(Watched); ok {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			select {
+			case <-watched.Began():
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		// A fit that is faster than its cancellation is as good.
+		if _, err := p.Fit(ctx, c.training()); err != nil && !errors.Is(err, context.Canceled) {
+			r.problem("a cancelled Fit returns %v, want the context's error", err)
+		}
+		select {
+		case <-watched.Left():
+		case <-time.After(c.Patience):
+			r.problem("Fit still runs %v after it was cancelled; look at the context at least once a second", c.Patience)
+		}
+		return
+	}
+	for i, rows := range longRows() {
+		if i > 0 {
+			stop() // each fit has a process of its own
+			if p, stop, ok = start(ctx, r, c.create); !ok {
+				return
+			}
+		}
+		fitCtx, cancel := context.WithTimeout(ctx, longFit)
+		_, err := p.Fit(fitCtx, c.enlarged(rows))
+		interrupted := fitCtx.Err() != nil && ctx.Err() == nil && err != nil
+		cancel()
+		switch {
+		case interrupted:
+			c.watchEnd(ctx, r, p)
+			return
+		case err != nil:
+			r.Note = "not tried: Fit of many rows returns " + err.Error()
+			return
+		}
+	}
+	r.Note = "fits are too short to be cancelled"
+}
+
+// watchEnd watches a predictor whose Fit was broken off.
+func (c *predictorChecks) watchEnd(ctx context.Context, r *Result, p Predictor) {
+	if !sleep(ctx, c.Patience) {
+		return
+	}
+	advice := "look at least once a second whether the call is cancelled, and end it then (Go: the context; Python: training.check())"
+	before, known := time.Duration(0), false
+	busy, ok := p.(Busy)
+	if ok {
+		before, known = busy.CPUNow()
+	}
+	if !sleep(ctx, idleWatch) {
+		return
+	}
+	if known {
+		if after, ok := busy.CPUNow(); ok && float64(after-before) > idleShare*float64(idleWatch) {
+			r.problem("Fit still computes %v after it was cancelled; %s", c.Patience, advice)
+			return
+		}
+	}
+	// A fit that went on all the same may have succeeded by now.
+	if _, err := p.Unchecked(&c.space.vocabulary).Predict(ctx, &c.space.test); err == nil {
+		r.problem("Fit went on although it was cancelled, and succeeded; %s", advice)
+	} else if !errors.Is(err, plugins.ErrNotFitted) {
+		r.problem("Predict after a cancelled Fit returns %v, want an error of the kind %q", err, plugins.ErrNotFitted)
+	}
+}
+
+// enlarged returns a training of the given number of rows, which repeats the
+// space's.
+func (c *predictorChecks) enlarged(rows int) *plugins.Training {
+	t := c.training()
+	order := make([]int, rows)
+	t.Labels = make([]float64, rows)
+	for i := range order {
+		order[i] = i % len(c.space.labels)
+		t.Labels[i] = c.space.labels[order[i]] + float64(i)/float64(rows)
+	}
+	t.Batch = c.space.train.Select(order)
+	return t
+}
+
+// sleep waits, and returns whether ctx lets it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// opened is a space read into memory, with its rows dealt to training and
+// test.
+type opened struct {
+	vocabulary plugins.Vocabulary
+	train      plugins.Batch
+	labels     []float64
+	test       plugins.Batch
+	all        plugins.Batch
+}
+
+// trainRows is the budget of the checks' fits.
+const trainRows = 30
+
+func openChains(ctx context.Context) (*opened, error) {
+	space := NewChains()
+	info, err := space.Open(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	all, _, err := space.Read(ctx, 0, info.Rows)
+	if err != nil {
+		return nil, err
+	}
+	labels, err := space.Column(ctx, info.Label)
+	if err != nil {
+		return nil, err
+	}
+	order := rand.New(rand.NewPCG(1, 0)).Perm(info.Rows)
+	o := &opened{vocabulary: info.Vocabulary, train: all.Select(order[:trainRows]), test: all.Select(order[trainRows:]), all: all}
+	for _, row := range order[:trainRows] {
+		o.labels = append(o.labels, labels[row])
+	}
+	return o, nil
+}
