@@ -39,11 +39,17 @@ func NewEvaluator[E any](m Model[E]) *Evaluator[E] {
 	return &Evaluator[E]{model: m, networks: make(map[int]*network[E])}
 }
 
-// PredictTo writes the prediction for each example to dst. A prediction doesn't
-// depend on the other examples. It returns ctx's error soon after ctx is done.
+// PredictTo writes the prediction for each example to dst, which holds one
+// number for each, or, where the model's prediction is a row of numbers, so many
+// for each. A prediction doesn't depend on the other examples. It returns ctx's
+// error soon after ctx is done.
 func (v *Evaluator[E]) PredictTo(ctx context.Context, dst []float64, examples []E) error {
-	if len(dst) != len(examples) {
-		panic("fit: length of destination is not the number of examples")
+	if len(examples) == 0 {
+		return nil
+	}
+	width := len(dst) / len(examples)
+	if len(dst) != width*len(examples) {
+		panic("fit: length of destination is not a multiple of the number of examples")
 	}
 	waiting := make(map[int][]int)
 	var sizes []int
@@ -71,8 +77,14 @@ func (v *Evaluator[E]) PredictTo(ctx context.Context, dst []float64, examples []
 			if err := n.machine.Run(); err != nil {
 				return fmt.Errorf("evaluate network: %w", err)
 			}
+			out := n.machine.Output(0)
+			if len(out) != n.rows*width {
+				panic("fit: the model's predictions don't fill the destination")
+			}
 			for k, row := range block {
-				dst[row] = float64(n.machine.Output(0)[k])
+				for i, x := range out[k*width : (k+1)*width] {
+					dst[row*width+i] = float64(x)
+				}
 			}
 		}
 	}

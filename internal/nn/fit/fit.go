@@ -26,9 +26,10 @@ type Model[E any] interface {
 	// to one size, so there should be few; see [Pad].
 	Size(e *E) int
 	// Build adds the network for batches of a shape and returns its
-	// predictions, [rows] or [rows, 1], and a function that writes an example
-	// as one row of the batch. A nil example stands for a row that does not
-	// count; what it computes must stay finite.
+	// predictions, [rows] or [rows, 1], in training whatever the loss takes, and
+	// for [Evaluator.PredictTo] also [rows, numbers], and a function that writes
+	// an example as one row of the batch. A nil example stands for a row that
+	// does not count; what it computes must stay finite.
 	Build(b *Builder, rows, size int) (prediction *gorgonia.Node, set func(row int, e *E))
 }
 
