@@ -1,11 +1,28 @@
 package feature
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/hypernas/hypernas/plugins"
 )
+
+// CheckLabels returns an error wrapping plugins.ErrInput unless there are
+// architectures, a label for each, and every label is finite.
+func CheckLabels(labels []float64, architectures int) error {
+	if architectures == 0 || len(labels) != architectures {
+		return fmt.Errorf("%w: %d labels for %d architectures", plugins.ErrInput, len(labels), architectures)
+	}
+	for i, y := range labels {
+		if math.IsNaN(y) || math.IsInf(y, 0) {
+			return fmt.Errorf("%w: label %d is %v", plugins.ErrInput, i, y)
+		}
+	}
+	return nil
+}
 
 // RankGaussTo writes the normal scores of labels to dst, which has their
 // length and may be labels: the standard normal quantile of (r - 1/2) / n,
