@@ -24,6 +24,27 @@ func CheckLabels(labels []float64, architectures int) error {
 	return nil
 }
 
+// LabelTransforms lists the names that [LabelsTo] takes, in the form of an
+// option's choices. Predictors call that option label.
+const LabelTransforms = "rank-gauss,z-score,raw"
+
+// LabelsTo writes labels to dst, which has their length and may be labels, as
+// the transform of the given name gives them: rank-gauss is [RankGaussTo],
+// z-score [ZScoreTo], raw leaves them as they are. It panics for any other
+// name, which an option's choices keep out.
+func LabelsTo(dst, labels []float64, transform string) {
+	switch transform {
+	case "rank-gauss":
+		RankGaussTo(dst, labels)
+	case "z-score":
+		ZScoreTo(dst, labels)
+	case "raw":
+		copy(dst, labels)
+	default:
+		panic("feature: there is no such transform of labels")
+	}
+}
+
 // RankGaussTo writes the normal scores of labels to dst, which has their
 // length and may be labels: the standard normal quantile of (r - 1/2) / n,
 // where r is the rank from 1, equal labels sharing their average rank. It

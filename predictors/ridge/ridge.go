@@ -92,22 +92,15 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 		return plugins.Fitted{}, fmt.Errorf("%w: alpha=%v; it takes a number from 0", plugins.ErrOption, o.Alpha)
 	}
 	n := t.Batch.Len()
-	if n == 0 || len(t.Labels) != n {
-		return plugins.Fitted{}, fmt.Errorf("%w: %d labels for %d architectures", plugins.ErrInput, len(t.Labels), n)
+	if err := feature.CheckLabels(t.Labels, n); err != nil {
+		return plugins.Fitted{}, err
 	}
 	if ctx.Err() != nil {
 		return plugins.Fitted{}, ctx.Err()
 	}
 	encoding := newEncoding(&t.Vocabulary, t.Batch.Networks)
 	y := make([]float64, n)
-	switch o.Label {
-	case "rank-gauss":
-		feature.RankGaussTo(y, t.Labels)
-	case "z-score":
-		feature.ZScoreTo(y, t.Labels)
-	default:
-		copy(y, t.Labels)
-	}
+	feature.LabelsTo(y, t.Labels, o.Label)
 	var warnings []string
 	weights, intercept := []float64{}, floats.Sum(y)/float64(n)
 	if d := encoding.dim(); d > 0 {

@@ -1,0 +1,59 @@
+package feature
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/hypernas/hypernas/plugins"
+)
+
+// blockRows is the number of rows between two looks at the context: some
+// milliseconds of encoding.
+const blockRows = 128
+
+// Blocks calls f with the features of blocks of consecutive rows of b, lo being
+// the first one's index in b. Calls come from several goroutines at once and in
+// any order; x is f's until it returns. Where the set has no columns x has a
+// single one of zeros. The error is the context's.
+func (s *Set) Blocks(ctx context.Context, b *plugins.Batch, f func(lo int, x *mat.Dense)) error {
+	d := s.Dim()
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (b.Len()+blockRows-1)/blockRows) {
+		group.Go(func() {
+			x := make([]float64, blockRows*max(d, 1))
+			for ctx.Err() == nil {
+				lo := int(next.Add(blockRows)) - blockRows
+				if lo >= b.Len() {
+					return
+				}
+				rows := mat.NewDense(min(blockRows, b.Len()-lo), max(d, 1), x[:min(blockRows, b.Len()-lo)*max(d, 1)])
+				for i := range rows.RawMatrix().Rows {
+					s.EncodeTo(rows.RawRowView(i)[:d], &b.Networks[lo+i], b.Row(lo+i))
+				}
+				f(lo, rows)
+			}
+		})
+	}
+	group.Wait()
+	return ctx.Err()
+}
+
+// Dense returns the features of all rows of b, of which there is one at least,
+// or a column of zeros where the set has none. The error is the context's.
+func (s *Set) Dense(ctx context.Context, b *plugins.Batch) (*mat.Dense, error) {
+	x := mat.NewDense(b.Len(), max(s.Dim(), 1), nil)
+	err := s.Blocks(ctx, b, func(lo int, block *mat.Dense) {
+		for i := range block.RawMatrix().Rows {
+			x.SetRow(lo+i, block.RawRowView(i))
+		}
+	})
+	return x, err
+}
+
+// AllAlike is the warning of a fit on features that do not vary.
+const AllAlike = "all training architectures look alike, so every prediction is the same"
