@@ -6,7 +6,10 @@ import (
 	"strings"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/forest"
+	"github.com/hypernas/hypernas/predictors/gbdt"
 	"github.com/hypernas/hypernas/predictors/hypernas"
+	"github.com/hypernas/hypernas/predictors/knn"
 	"github.com/hypernas/hypernas/predictors/np"
 	"github.com/hypernas/hypernas/predictors/number"
 	"github.com/hypernas/hypernas/predictors/random"
@@ -51,7 +54,12 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"random", func() plugins.Predictor { return random.New() }},
 		{"params", func() plugins.Predictor { return number.Params() }},
 		{"flops", func() plugins.Predictor { return number.FLOPs() }},
+		{"zerocost", func() plugins.Predictor { return number.Proxy() }},
 		{"ridge", func() plugins.Predictor { return ridge.New() }},
+		{"knn", func() plugins.Predictor { return knn.New() }},
+		{"forest", func() plugins.Predictor { return forest.New() }},
+		{"extratrees", func() plugins.Predictor { return forest.NewExtra() }},
+		{"gbdt", func() plugins.Predictor { return gbdt.New() }},
 		{"np", func() plugins.Predictor { return np.New() }},
 		{"hypernas", func() plugins.Predictor { return hypernas.New() }},
 	}

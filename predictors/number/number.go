@@ -6,8 +6,6 @@ package number
 import (
 	"context"
 	"fmt"
-	"math"
-	"strings"
 
 	"github.com/hypernas/hypernas/plugins"
 )
@@ -54,12 +52,8 @@ func (p *Predictor) Fit(_ context.Context, t *plugins.Training) (plugins.Fitted,
 	}
 	column := t.Vocabulary.NumberIndex(p.number)
 	if column < 0 {
-		has := "it gives no numbers at all"
-		if len(t.Vocabulary.Numbers) > 0 {
-			has = "it gives " + strings.Join(t.Vocabulary.Numbers, ", ")
-		}
 		return plugins.Fitted{}, fmt.Errorf("fit %s: %w: the space does not give this number of its architectures; %s",
-			p.number, plugins.ErrUnsupported, has)
+			p.number, plugins.ErrUnsupported, given(t.Vocabulary.Numbers))
 	}
 	p.column, p.columns = column, len(t.Vocabulary.Numbers)
 	return plugins.Fitted{}, nil
@@ -77,7 +71,7 @@ func (p *Predictor) Predict(_ context.Context, b *plugins.Batch) ([]float64, err
 	values := make([]float64, b.Len())
 	for i := range values {
 		values[i] = b.Row(i)[p.column]
-		if math.IsNaN(values[i]) || math.IsInf(values[i], 0) {
+		if !known(values[i]) {
 			return nil, fmt.Errorf("predict with %s: %w: row %d of the block has no such number", p.number, plugins.ErrUnsupported, i)
 		}
 	}
