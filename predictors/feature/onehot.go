@@ -85,7 +85,18 @@ func spans[P comparable](networks []plugins.Network, visit func(n *plugins.Netwo
 // NewOneHot returns the encoding for what varies over networks, which must
 // follow v.
 func NewOneHot(v *plugins.Vocabulary, networks []plugins.Network) *OneHot {
-	all := spans(networks, func(n *plugins.Network, add func(place, float64)) { visit(v, n, add) })
+	return newOneHot(v, networks, func(*place) bool { return true })
+}
+
+// newOneHot returns the columns of NewOneHot that take accepts.
+func newOneHot(v *plugins.Vocabulary, networks []plugins.Network, take func(*place) bool) *OneHot {
+	all := spans(networks, func(n *plugins.Network, add func(place, float64)) {
+		visit(v, n, func(p place, x float64) {
+			if take(&p) {
+				add(p, x)
+			}
+		})
+	})
 	var kept []place
 	for p, s := range all {
 		switch {
