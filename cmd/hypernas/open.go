@@ -66,8 +66,8 @@ func locate(ref harness.Ref) (recorded harness.Ref, options map[string]string, e
 	return ref, options, nil
 }
 
-// resolve returns the plugin that ref names: a built-in one, or an executable
-// file. Nothing is started. The error says which names there are.
+// resolve returns the plugin that ref names: a built-in one, one that the user
+// has added, or an executable file. Nothing is started. The error says which names there are.
 func resolve[P describer](ctx context.Context, kind host.Kind, ref harness.Ref, list []builtin[P]) (host.Plugin, error) {
 	if b, ok := find(list, ref.Name); ok {
 		d, err := describe(ctx, b)
@@ -76,20 +76,44 @@ func resolve[P describer](ctx context.Context, kind host.Kind, ref harness.Ref, 
 		}
 		return host.Builtin(kind, b.name, d.Version)
 	}
-	info, err := os.Stat(ref.Name)
-	switch {
-	case err != nil && !strings.ContainsRune(ref.Name, filepath.Separator):
-		path := "the path of a plugin"
-		if kind == host.KindSpace {
-			path += " or of a table's YAML file"
+	if !strings.ContainsRune(ref.Name, filepath.Separator) {
+		if plugin, ok, err := added(kind, ref, names(list)); ok || err != nil {
+			return plugin, err
 		}
-		return host.Plugin{}, usage(fmt.Errorf("unknown %s %q; there are %s, or give %s", kind, ref.Name, names(list), path))
-	case err != nil:
+	}
+	if err := executable(ref.Name); err != nil {
 		return host.Plugin{}, usage(fmt.Errorf("%s %s: %w", kind, ref.Alias, err))
-	case info.IsDir() || info.Mode()&0o111 == 0 && filepath.Separator == '/':
-		return host.Plugin{}, usage(fmt.Errorf("%s %s: %s is no executable file", kind, ref.Alias, ref.Name))
 	}
 	return host.External(kind, ref.Alias, ref.Name)
+}
+
+// added returns the plugin that the user has added under a name, and whether
+// there is one; an error where there is neither that nor a file of the name.
+func added(kind host.Kind, ref harness.Ref, builtins string) (host.Plugin, bool, error) {
+	p, err := readPins()
+	if err != nil {
+		return host.Plugin{}, false, err
+	}
+	if one, ok := p.find(kind, ref.Name); ok {
+		plugin, err := one.open(ref.Alias)
+		return plugin, true, usage(err)
+	}
+	if _, err := os.Stat(ref.Name); err == nil {
+		return host.Plugin{}, false, nil
+	}
+	found, err := p.found()
+	if err != nil {
+		return host.Plugin{}, false, err
+	}
+	if path, ok := found[ref.Name]; ok {
+		return host.Plugin{}, false, usage(fmt.Errorf("%s %s lies in the plugins' folder and has not been added; if you trust it: hypernas plugin add %s", kind, path, ref.Name))
+	}
+	path := "the path of a plugin"
+	if kind == host.KindSpace {
+		path += " or of a table's YAML file"
+	}
+	known := strings.Join(append([]string{builtins}, p.names(kind)...), ", ")
+	return host.Plugin{}, false, usage(fmt.Errorf("unknown %s %q; there are %s, or give %s", kind, ref.Name, known, path))
 }
 
 // checkOptions returns an error unless d knows every option of ref and lists

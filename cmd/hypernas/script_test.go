@@ -45,6 +45,11 @@ func TestScripts(t *testing.T) {
 			// Where the commands are, for plugins given by path.
 			bin, _, _ := strings.Cut(e.Getenv("PATH"), string(os.PathListSeparator))
 			e.Setenv("BIN", bin)
+			root, err := filepath.Abs(filepath.Join("..", ".."))
+			if err != nil {
+				return err
+			}
+			e.Setenv("ROOT", root)
 			mirror, err := filepath.Abs(mirrorFolder)
 			e.Setenv("MIRROR", mirror)
 			return err
@@ -67,11 +72,11 @@ func TestScripts(t *testing.T) {
 
 // rogue is a predictor that goes wrong in the way that its option names.
 type rogue struct {
-	Way string `option:"way" doc:"how to go wrong" choices:"panic,hang,exit,nan,short"`
+	Way string `option:"way" doc:"how to go wrong" choices:"none,panic,hang,exit,nan,short"`
 }
 
 func (r *rogue) Describe(context.Context) (plugins.Description, error) {
-	return plugins.Description{Name: "rogue", Summary: "goes wrong", Options: plugins.DescribeOptions(*r)}, nil
+	return plugins.Description{Name: "rogue", Summary: "goes wrong", Options: plugins.DescribeOptions(rogue{Way: "none"})}, nil
 }
 
 func (r *rogue) Fit(_ context.Context, t *plugins.Training) (plugins.Fitted, error) {

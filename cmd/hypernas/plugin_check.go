@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/spf13/cobra"
+
+	"github.com/hypernas/hypernas/plugins/conform"
+	"github.com/hypernas/hypernas/plugins/host"
+)
+
+func newPluginCheckCommand() *cobra.Command {
+	limits := host.DefaultLimits()
+	limits.Fit, limits.Predict, limits.Space = 5*time.Minute, time.Minute, time.Minute
+	options := map[string]string{}
+	verbose := false
+	cmd := &cobra.Command{
+		Use:   "check PATH [-- ARGUMENT…]",
+		Short: "Say whether a plugin keeps the contract, and what to mend",
+		Long: `check starts the program at PATH as a run does, a fresh process for each check,
+and says in a line each what it keeps of the contract: that it describes itself
+the same way twice, predicts the same bytes from the same seed, values a row
+whatever comes with it, refuses what it has to refuse, ends when it is cancelled,
+and more. A search space is checked for its rows, identities and columns.
+
+Exit codes: 0 all well, 1 something is to be mended, 2 there is no such program.`,
+		Example: `  hypernas plugin check ./mypredictor
+  hypernas plugin check ./predictor.py --option epochs=5`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	f := cmd.Flags()
+	f.StringToStringVar(&options, "option", nil, "options that the plugin gets in all checks, such as a small number of epochs")
+	f.DurationVar(&limits.Start, "start-timeout", limits.Start, "longest start")
+	f.DurationVar(&limits.Fit, "fit-timeout", limits.Fit, "longest fit")
+	f.BoolVarP(&verbose, "verbose", "v", false, "show what the plugin logs")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		o := host.Options{Limits: limits, Log: hclog.NewNullLogger()}
+		if verbose {
+			o.Log = hclog.New(&hclog.LoggerOptions{Name: "plugin", Output: cmd.ErrOrStderr(), Level: hclog.Debug})
+		}
+		if err := executable(args[0]); err != nil {
+			return usage(err)
+		}
+		c := check{sheet: sheet{w: cmd.OutOrStdout()}, options: o, settings: conform.Settings{Options: options, Patience: time.Second}}
+		return c.plugin(cmd.Context(), args[0], args[1:])
+	}
+	return cmd
+}
+
+// check is one run of the conformance kit.
+type check struct {
+	sheet    sheet
+	options  host.Options
+	settings conform.Settings
+
+	checks, failed int
+}
+
+// plugin checks the program at path.
+func (c *check) plugin(ctx context.Context, path string, args []string) error {
+	p, d, err := host.Ask(ctx, path, args, c.options)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	started := conform.Result{Name: "start", Rule: "starts, prints nothing but the handshake, and serves"}
+	if err != nil {
+		started.Problems = append(started.Problems, err.Error())
+		if failure, ok := errors.AsType[*host.Failure](err); ok && failure.Log() != "" {
+			started.Problems = append(started.Problems, "its log ends: "+failure.Log())
+		}
+		c.show(started)
+		return errors.Join(c.end(), c.sheet.err)
+	}
+	c.sheet.printf("%s %s version %d: %s\n", p.Kind, d.Name, d.Version, d.Summary)
+	c.show(started)
+	c.greeting(ctx, "version", "tells a host of another protocol version why it does not serve it", p, host.GreetNewer, c.newer)
+	c.greeting(ctx, "by hand", "says what it is for when a person starts it, and ends", p, host.GreetStranger, c.stranger)
+	if p.Kind == host.KindSpace {
+		err = conform.CheckSpace(ctx, func(ctx context.Context) (conform.Space, func() error, error) {
+			process, err := host.LaunchSpace(ctx, p, c.options)
+			if err != nil {
+				return nil, nil, err
+			}
+			return process, process.Close, nil
+		}, c.settings, c.show)
+	} else {
+		err = conform.CheckPredictor(ctx, func(ctx context.Context) (conform.Predictor, func() error, error) {
+			process, err := host.LaunchPredictor(ctx, p, c.options)
+			if err != nil {
+				return nil, nil, err
+			}
+			return process, process.Close, nil
+		}, c.settings, c.show)
+	}
+	return errors.Join(err, c.end(), c.sheet.err)
+}
+
+// greeting makes a check of how a plugin takes a start that it should refuse.
+func (c *check) greeting(ctx context.Context, name, rule string, p host.Plugin,
+	greet func(context.Context, host.Plugin, host.Options) (host.Greeting, error), problem func(host.Greeting) string,
+) {
+	r := conform.Result{Name: name, Rule: rule}
+	g, err := greet(ctx, p, c.options)
+	if err != nil {
+		r.Problems = []string{err.Error()}
+	} else if text := problem(g); text != "" {
+		r.Problems = []string{text}
+	}
+	c.show(r)
+}
+
+// newer says what is wrong with an answer to a host of the next protocol
+// version.
+func (c *check) newer(g host.Greeting) string {
+	switch {
+	case g.Version == "1":
+		return "" // the host explains it
+	case g.Version != "":
+		return fmt.Sprintf("asked for protocol version 2 it prints a handshake of version %s; print the version that it speaks, 1, or say why it does not serve and end", g.Version)
+	case !g.Ended:
+		return fmt.Sprintf("asked for protocol version 2 it neither prints a handshake nor ends within %v", c.options.Limits.Start)
+	case g.Said == "":
+		return "asked for protocol version 2 it ends without a word; say on standard error which version it speaks"
+	default:
+		return ""
+	}
+}
+
+// stranger says what is wrong with an answer to whoever is no host.
+func (c *check) stranger(g host.Greeting) string {
+	const advice = `end with a status other than 0, and a word on standard error, unless HYPERNAS_PLUGIN is "hypernas.v1"`
+	switch {
+	case g.Version != "":
+		return "it serves anyone; " + advice
+	case !g.Ended:
+		return fmt.Sprintf("it does not end within %v; %s", c.options.Limits.Start, advice)
+	case g.Status == 0 || g.Said == "":
+		return fmt.Sprintf("it ends with status %d and the words %q; %s", g.Status, g.Said, advice)
+	default:
+		return ""
+	}
+}
+
+// show writes a line for a check, and one for each thing to mend.
+func (c *check) show(r conform.Result) {
+	c.checks++
+	verdict := "ok  "
+	if len(r.Problems) > 0 {
+		verdict = "FAIL"
+		c.failed++
+	}
+	if r.Note != "" {
+		r.Rule += " (" + r.Note + ")"
+	}
+	c.sheet.hang(fmt.Sprintf("  %s  %-10s  ", verdict, r.Name), r.Rule)
+	for _, p := range r.Problems {
+		for i, line := range strings.Split(strings.TrimSpace(p), "\n") {
+			mark := "- "
+			if i > 0 {
+				mark = "  "
+			}
+			c.sheet.hang(strings.Repeat(" ", 20)+mark, line)
+		}
+	}
+}
+
+// end writes how many checks there were; the error says that some failed.
+func (c *check) end() error {
+	if c.failed > 0 {
+		return fmt.Errorf("%d of %d checks failed", c.failed, c.checks)
+	}
+	c.sheet.printf("all %d checks passed\n", c.checks)
+	return nil
+}
+
+var (
+	_ conform.Predictor = (*host.Predictor)(nil)
+	_ conform.Busy      = (*host.Predictor)(nil)
+	_ conform.Space     = (*host.Space)(nil)
+)
