@@ -21,10 +21,10 @@ its SHA-256, so that it is refused once it has changed.
 
 docs/plugin-predictor-python.md and its neighbors get from nothing to a table in
 ten minutes; docs/protocol.md is the contract for other languages.`
-	group.Example = `  hypernas plugin new predictor forest --lang python
-  hypernas plugin check forest/predictor.py
-  hypernas plugin add forest/predictor.py
-  hypernas run --space bundled --predictor params,forest --budget 50`
+	group.Example = `  hypernas plugin new predictor grove --lang python
+  hypernas plugin check grove/predictor.py
+  hypernas plugin add grove/predictor.py
+  hypernas run --space bundled --predictor params,grove --budget 50`
 	group.AddCommand(newServeCommand(host.KindPredictor), newServeCommand(host.KindSpace))
 	return group
 }

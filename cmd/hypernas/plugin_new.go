@@ -22,7 +22,7 @@ and keeps the contract as it is, and is there to be replaced.
 hypernas is not published yet, so the project builds against a checkout of it:
 the one given by --hypernas, or else the one that you are in, or that this
 program lies in.`,
-		Example: `  hypernas plugin new predictor my-forest --lang python
+		Example: `  hypernas plugin new predictor my-grove --lang python
   hypernas plugin new space my-cells --out plugins/my-cells`,
 		Args: cobra.ExactArgs(2),
 	}

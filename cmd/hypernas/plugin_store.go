@@ -32,7 +32,7 @@ executable file of that name, or a folder with one executable file in it.
 
 The list is a file in ` + "$" + configVariable + `, or else in hypernas in the folder of your
 configuration (Linux: ~/.config).`,
-		Example: `  hypernas plugin add ./forest/predictor.py
+		Example: `  hypernas plugin add ./grove/predictor.py
   hypernas plugin add ./counts --name counts-v2`,
 		Args: cobra.ExactArgs(1),
 	}

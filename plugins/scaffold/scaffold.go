@@ -44,7 +44,7 @@ var nameRule = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 // between them, up to 40 characters.
 func CheckName(name string) error {
 	if len(name) > 40 || !nameRule.MatchString(name) {
-		return fmt.Errorf("name is %q, want up to 40 lower-case letters and digits, words parted by single hyphens, such as my-forest", name)
+		return fmt.Errorf("name is %q, want up to 40 lower-case letters and digits, words parted by single hyphens, such as my-grove", name)
 	}
 	return nil
 }
