@@ -1,0 +1,153 @@
+package gp
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/lapack/lapack64"
+)
+
+// errIndefinite says that a kernel matrix could not be factorized.
+var errIndefinite = errors.New("kernel matrix is not positive definite")
+
+// triangle is the lower triangle of a symmetric n x n matrix, row after row:
+// element (i, j), j <= i, at i(i+1)/2 + j. Everything that goes element by
+// element runs over one slice.
+type triangle []float64
+
+func newTriangle(n int) triangle { return make(triangle, n*(n+1)/2) }
+
+// row returns elements (i, 0) to (i, i).
+func (t triangle) row(i int) []float64 { return t[i*(i+1)/2 : (i+1)*(i+2)/2] }
+
+// inner sets t to factor times the inner products of the rows of x, of which
+// there are n with d numbers each.
+func (t triangle) inner(x []float64, n, d int, factor float64) {
+	products := make([]float64, n*n)
+	if n > 0 && d > 0 {
+		blas64.Syrk(blas.NoTrans, factor, blas64.General{Rows: n, Cols: d, Stride: d, Data: x}, 0,
+			blas64.Symmetric{N: n, Stride: n, Data: products, Uplo: blas.Lower})
+	}
+	for i := range n {
+		copy(t.row(i), products[i*n:])
+	}
+}
+
+// distances sets t to the squared distances of the rows of x.
+func (t triangle) distances(x []float64, n, d int) {
+	t.inner(x, n, d, 1)
+	squares := make([]float64, n)
+	for i := range squares {
+		squares[i] = t.row(i)[i]
+	}
+	for i := range n {
+		row := t.row(i)
+		for j := range row {
+			row[j] = max(squares[i]+squares[j]-2*row[j], 0)
+		}
+	}
+}
+
+// factorization is the Cholesky factorization of an n x n matrix.
+type factorization struct {
+	n    int
+	full []float64 // n x n
+	tri  blas64.Triangular
+}
+
+func newFactorization(n int) *factorization {
+	return &factorization{n: n, full: make([]float64, n*n)}
+}
+
+// factorize factorizes the matrix a with diagonal added to its diagonal.
+func (f *factorization) factorize(a triangle, diagonal float64) error {
+	// gonum's upper triangle is the faster one.
+	for i := range f.n {
+		for j, x := range a.row(i) {
+			f.full[j*f.n+i] = x
+		}
+		f.full[i*f.n+i] += diagonal
+	}
+	var ok bool
+	f.tri, ok = lapack64.Potrf(blas64.Symmetric{N: f.n, Stride: f.n, Data: f.full, Uplo: blas.Upper})
+	if !ok {
+		return errIndefinite
+	}
+	return nil
+}
+
+// halfLogDet returns half the logarithm of the determinant.
+func (f *factorization) halfLogDet() float64 {
+	sum := 0.0
+	for i := range f.n {
+		sum += math.Log(f.full[i*f.n+i])
+	}
+	return sum
+}
+
+// solveTo writes the solution of a x = b to dst.
+func (f *factorization) solveTo(dst, b []float64) {
+	copy(dst, b)
+	x := blas64.Vector{N: f.n, Inc: 1, Data: dst}
+	blas64.Trsv(blas.Trans, f.tri, x)
+	blas64.Trsv(blas.NoTrans, f.tri, x)
+}
+
+// invert turns the factorization into the inverse, whose upper triangle, times
+// 2 off the diagonal, it writes to dst: with it a sum over all elements of a
+// product with a symmetric matrix is one over a triangle. The factorization is
+// no longer valid then.
+func (f *factorization) invert(dst triangle) {
+	lapack64.Potri(f.tri)
+	for i := range f.n {
+		row := dst.row(i)
+		for j := range row {
+			row[j] = 2 * f.full[j*f.n+i]
+		}
+		row[i] /= 2
+	}
+}
+
+// factorBlock is the number of columns that are factorized between two looks at
+// the context.
+const factorBlock = 64
+
+// solve returns the solution of (a + diagonal I) x = b. It overwrites a, and
+// unlike factorize looks at the context, for matrices of thousands of rows.
+func solve(ctx context.Context, a triangle, diagonal float64, b []float64) ([]float64, error) {
+	n := len(b)
+	f := newFactorization(n)
+	for i := range n {
+		for j, x := range a.row(i) {
+			f.full[j*n+i] = x
+		}
+		f.full[i*n+i] += diagonal
+	}
+	part := func(i, j, rows, cols int) blas64.General {
+		return blas64.General{Rows: rows, Cols: cols, Stride: n, Data: f.full[i*n+j:]}
+	}
+	for k := 0; k < n; k += factorBlock {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		w := min(factorBlock, n-k)
+		rest := n - k - w
+		tri, ok := lapack64.Potrf(blas64.Symmetric{N: w, Stride: n, Data: f.full[k*n+k:], Uplo: blas.Upper})
+		if !ok {
+			return nil, errIndefinite
+		}
+		if rest == 0 {
+			continue
+		}
+		panel := part(k, k+w, w, rest)
+		blas64.Trsm(blas.Left, blas.Trans, 1, tri, panel)
+		blas64.Syrk(blas.Trans, -1, panel, 1, blas64.Symmetric{N: rest, Stride: n, Data: f.full[(k+w)*n+k+w:], Uplo: blas.Upper})
+	}
+	f.tri = blas64.Triangular{N: n, Stride: n, Data: f.full, Uplo: blas.Upper, Diag: blas.NonUnit}
+	x := make([]float64, n)
+	f.solveTo(x, b)
+	return x, nil
+}
