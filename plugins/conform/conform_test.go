@@ -26,7 +26,7 @@ func (s *sloppy) Unchecked(*plugins.Vocabulary) plugins.Predictor { return s }
 
 func (s *sloppy) Describe(context.Context) (plugins.Description, error) {
 	s.calls++
-	d := plugins.Description{Name: "sloppy", Version: 1, Summary: "the number of parameters"}
+	d := plugins.Description{Name: "sloppy", Version: 1, Summary: "the number of parameters", Pretrains: strings.HasPrefix(s.flaw, "pretrain")}
 	if s.flaw == "describe" {
 		d.Version = s.calls
 	}
@@ -44,6 +44,9 @@ func (s *sloppy) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, 
 			return plugins.Fitted{}, fmt.Errorf("%w: label %v", plugins.ErrInput, y)
 		}
 	}
+	if s.flaw == "pretrain in vain" && t.Artifact != nil {
+		return plugins.Fitted{}, errors.New("what is this?")
+	}
 	if t.Batch.Len() > 30 && strings.HasPrefix(s.flaw, "slow") {
 		<-ctx.Done()
 		s.fitted = s.flaw == "slow and deaf"
@@ -51,6 +54,13 @@ func (s *sloppy) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, 
 	}
 	s.fitted = true
 	return plugins.Fitted{}, nil
+}
+
+func (s *sloppy) Pretrain(context.Context, *plugins.Pretraining) ([]byte, error) {
+	if s.flaw == "pretrain and draw" {
+		return []byte{byte(s.process)}, nil
+	}
+	return []byte("learned"), nil
 }
 
 func (s *sloppy) Predict(_ context.Context, b *plugins.Batch) ([]float64, error) {
@@ -83,6 +93,7 @@ func TestEachFlawOfAPredictorIsFoundByName(t *testing.T) {
 		"": nil, "describe": {"describe"}, "options": {"options"}, "non-finite": {"non-finite"}, "unfitted": {"unfitted"},
 		"blocks": {"blocks"}, "seed": {"seed"}, "order": {"blocks", "order"}, "predict": {"predict"}, "empty": {"empty"},
 		"slow": nil, "slow and deaf": {"cancel"},
+		"pretrain": nil, "pretrain and draw": {"pretrain"}, "pretrain in vain": {"pretrain"},
 	} {
 		synctest.Test(t, func(t *testing.T) { // a clock that does not wait
 			processes := 0

@@ -1,6 +1,7 @@
 package conform
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -53,6 +54,9 @@ func CheckPredictor(ctx context.Context, create func(context.Context) (Predictor
 	}
 	if !c.predictions(ctx) {
 		return ctx.Err()
+	}
+	if c.description.Pretrains {
+		c.run("pretrain", "the same pretraining gives the same artifact, which Fit takes", func(r *Result) { c.pretrain(ctx, r) })
 	}
 	c.refusals(ctx)
 	c.run("cancel", "a cancelled Fit ends within a second", func(r *Result) { c.cancel(ctx, r) })
@@ -175,6 +179,47 @@ func (c *predictorChecks) refusals(ctx context.Context) {
 			r.wantError("Fit with a label that is "+formatFloat(x), err, plugins.ErrInput, "look through the labels and answer with ERROR_KIND_INPUT")
 		}
 	})
+}
+
+// pretrain checks a predictor that says that it pretrains. That it fits without
+// an artifact, too, has been checked before.
+func (c *predictorChecks) pretrain(ctx context.Context, r *Result) {
+	var artifacts [2][]byte
+	for i := range artifacts {
+		p, stop, ok := start(ctx, r, c.create)
+		defer stop()
+		if !ok {
+			return
+		}
+		pretrainer, ok := p.(plugins.Pretrainer)
+		if !ok {
+			r.problem("it says that it pretrains, and has no Pretrain")
+			return
+		}
+		var err error
+		artifacts[i], err = pretrainer.Pretrain(ctx, &plugins.Pretraining{
+			Vocabulary: c.space.vocabulary, Pool: c.space.all, Options: maps.Clone(c.Options), Seed: 4,
+		})
+		if err != nil {
+			r.problem("Pretrain: %v", err)
+			return
+		}
+	}
+	if !bytes.Equal(artifacts[0], artifacts[1]) {
+		r.problem("artifacts differ the second time; take all randomness from the seed, and sum and iterate in a fixed order")
+	}
+	p, stop, ok := start(ctx, r, c.create)
+	defer stop()
+	if !ok {
+		return
+	}
+	training := c.training()
+	training.Artifact = artifacts[0]
+	if _, err := p.Fit(ctx, training); err != nil {
+		r.problem("Fit with the artifact: %v", err)
+	} else if _, err := p.Predict(ctx, &c.space.test); err != nil {
+		r.problem("Predict after a Fit with the artifact: %v", err)
+	}
 }
 
 // training returns the standard training, with the pool if the predictor asks

@@ -18,7 +18,11 @@ func Predictor(t *testing.T, create func() plugins.Predictor, options ...Option)
 	s := newSettings(options)
 	start := func(context.Context) (conform.Predictor, func() error, error) {
 		watched := &watchedPredictor{Predictor: create(), began: make(chan struct{}), left: make(chan struct{})}
-		return served{servePredictor(t, watched), watched}, func() error { return nil }, nil
+		var p plugins.Predictor = watched
+		if pretrainer, ok := watched.Predictor.(plugins.Pretrainer); ok {
+			p = watchedPretrainer{watched, pretrainer}
+		}
+		return served{servePredictor(t, p), watched}, func() error { return nil }, nil
 	}
 	if err := conform.CheckPredictor(t.Context(), start, s, report(t)); err != nil {
 		t.Fatal(err)
@@ -75,4 +79,15 @@ func (w *watchedPredictor) Fit(ctx context.Context, t *plugins.Training) (plugin
 	close(w.began)
 	defer close(w.left)
 	return w.Predictor.Fit(ctx, t)
+}
+
+// watchedPretrainer is a watchedPredictor that pretrains.
+type watchedPretrainer struct {
+	*watchedPredictor
+	pretrainer plugins.Pretrainer
+}
+
+// Pretrain implements plugins.Pretrainer.
+func (w watchedPretrainer) Pretrain(ctx context.Context, p *plugins.Pretraining) ([]byte, error) {
+	return w.pretrainer.Pretrain(ctx, p)
 }
