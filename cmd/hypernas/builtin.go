@@ -8,6 +8,7 @@ import (
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/forest"
 	"github.com/hypernas/hypernas/predictors/gbdt"
+	"github.com/hypernas/hypernas/predictors/gp"
 	"github.com/hypernas/hypernas/predictors/hypernas"
 	"github.com/hypernas/hypernas/predictors/knn"
 	"github.com/hypernas/hypernas/predictors/np"
@@ -60,6 +61,8 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"forest", func() plugins.Predictor { return forest.New() }},
 		{"extratrees", func() plugins.Predictor { return forest.NewExtra() }},
 		{"gbdt", func() plugins.Predictor { return gbdt.New() }},
+		{"gp-ard", func() plugins.Predictor { return gp.NewARD() }},
+		{"gp-warp", func() plugins.Predictor { return gp.NewWarp() }},
 		{"np", func() plugins.Predictor { return np.New() }},
 		{"hypernas", func() plugins.Predictor { return hypernas.New() }},
 	}

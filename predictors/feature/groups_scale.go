@@ -99,10 +99,23 @@ type ScaledGroups struct {
 	scalings []Scaling
 }
 
+// scaledRows is how many rows, evenly spaced, a scaling is made from at most:
+// enough for means and deviations, and a second's work at the most.
+const scaledRows = 50000
+
 // NewScaledGroups returns the groups of features of the rows of b, which must
 // follow v, with their scalings. Groups in which nothing varies are left out.
-// Its error is the context's.
+// Of more than 50,000 rows it looks at that many, evenly spaced. Its error is
+// the context's.
 func NewScaledGroups(ctx context.Context, v *plugins.Vocabulary, b *plugins.Batch) (*ScaledGroups, error) {
+	if n := b.Len(); n > scaledRows {
+		spaced := make([]int, scaledRows)
+		for k := range spaced {
+			spaced[k] = k * n / scaledRows
+		}
+		some := b.Select(spaced)
+		b = &some
+	}
 	s := &ScaledGroups{groups: NewGroups(v, b)}
 	m := newMoments(s.groups.Dim())
 	row := make([]float64, s.groups.Dim())
