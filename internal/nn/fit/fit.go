@@ -105,6 +105,14 @@ func MSE(b *Builder, prediction, labels, weights *gorgonia.Node) *gorgonia.Node 
 	return b.Apply(&kern.MSE[float32]{}, prediction, labels, weights)
 }
 
+// PairwiseHinge is the pairwise hinge loss with a margin: predictions then order
+// architectures and mean nothing else.
+func PairwiseHinge(margin float64) Loss {
+	return func(b *Builder, prediction, labels, weights *gorgonia.Node) *gorgonia.Node {
+		return b.Apply(&kern.PairwiseHinge[float32]{Margin: float32(margin)}, prediction, labels, weights)
+	}
+}
+
 // Options say how to train.
 type Options struct {
 	Epochs int

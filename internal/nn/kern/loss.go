@@ -76,26 +76,24 @@ func (k *MSE[T]) Backward(gin, in [][]T, _, gout []T) {
 // scalar.
 type PairwiseSoftplus[T Float] struct {
 	Slope T
-
-	n int
 }
 
 // Shape implements [Kernel].
-func (k *PairwiseSoftplus[T]) Shape(in ...[]int) ([]int, error) {
-	var err error
-	k.n, err = alike("pairwise loss", in, 3)
+func (*PairwiseSoftplus[T]) Shape(in ...[]int) ([]int, error) {
+	_, err := alike("pairwise loss", in, 3)
 	return []int{}, err
 }
 
 // Differentiable implements [Kernel].
 func (*PairwiseSoftplus[T]) Differentiable(i int) bool { return i == 0 }
 
-// pairs calls f for every ordered pair and returns how many there are.
-func (k *PairwiseSoftplus[T]) pairs(in [][]T, f func(i, j int)) int {
+// orderedPairs calls f for every pair with y_i > y_j and both weights positive
+// and returns how many there are.
+func orderedPairs[T Float](y, weights []T, f func(i, j int)) int {
 	n := 0
-	for i := range k.n {
-		for j := range k.n {
-			if in[2][i] > 0 && in[2][j] > 0 && in[1][i] > in[1][j] {
+	for i := range y {
+		for j := range y {
+			if weights[i] > 0 && weights[j] > 0 && y[i] > y[j] {
 				f(i, j)
 				n++
 			}
@@ -107,7 +105,7 @@ func (k *PairwiseSoftplus[T]) pairs(in [][]T, f func(i, j int)) int {
 // Forward implements [Kernel].
 func (k *PairwiseSoftplus[T]) Forward(out []T, in [][]T) {
 	var sum T
-	n := k.pairs(in, func(i, j int) {
+	n := orderedPairs(in[1], in[2], func(i, j int) {
 		x := float64(-k.Slope * (in[0][i] - in[0][j]))
 		sum += T(max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))))
 	})
@@ -120,11 +118,53 @@ func (k *PairwiseSoftplus[T]) Backward(gin, in [][]T, _, gout []T) {
 		return
 	}
 	clear(gin[0])
-	n := k.pairs(in, func(i, j int) {
+	n := orderedPairs(in[1], in[2], func(i, j int) {
 		// The derivative of softplus is the logistic function.
 		g := -k.Slope / (1 + exp(k.Slope*(in[0][i]-in[0][j])))
 		gin[0][i] += g
 		gin[0][j] -= g
+	})
+	scale := ratio(gout[0], T(n))
+	for i := range gin[0] {
+		gin[0][i] *= scale
+	}
+}
+
+// PairwiseHinge is the ranking loss of GATES and its successors: the mean of
+// max(0, Margin - (p_i - p_j)) over the ordered pairs with y_i > y_j and both
+// weights positive, and 0 if there are none (GATES, section 3.3). Inputs as for
+// [MSE]. Output: a scalar.
+type PairwiseHinge[T Float] struct {
+	Margin T
+}
+
+// Shape implements [Kernel].
+func (*PairwiseHinge[T]) Shape(in ...[]int) ([]int, error) {
+	_, err := alike("pairwise hinge loss", in, 3)
+	return []int{}, err
+}
+
+// Differentiable implements [Kernel].
+func (*PairwiseHinge[T]) Differentiable(i int) bool { return i == 0 }
+
+// Forward implements [Kernel].
+func (k *PairwiseHinge[T]) Forward(out []T, in [][]T) {
+	var sum T
+	n := orderedPairs(in[1], in[2], func(i, j int) { sum += max(0, k.Margin-(in[0][i]-in[0][j])) })
+	out[0] = ratio(sum, T(n))
+}
+
+// Backward implements [Kernel].
+func (k *PairwiseHinge[T]) Backward(gin, in [][]T, _, gout []T) {
+	if gin[0] == nil {
+		return
+	}
+	clear(gin[0])
+	n := orderedPairs(in[1], in[2], func(i, j int) {
+		if in[0][i]-in[0][j] < k.Margin {
+			gin[0][i]--
+			gin[0][j]++
+		}
 	})
 	scale := ratio(gout[0], T(n))
 	for i := range gin[0] {

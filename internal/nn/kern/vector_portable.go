@@ -36,3 +36,7 @@ func vectorStandardizeMapsGradTo(_, _, _, _ []float32, _ maps) {
 func vectorAverageTo(_, _ []float32, _ maps, _ bool) {
 	panic("kern: no vector path in this build")
 }
+
+func vectorExpTo(_, _ []float32)               { panic("kern: no vector path in this build") }
+func vectorSigmoidTo(_, _ []float32)           { panic("kern: no vector path in this build") }
+func vectorSigmoidGradTo(_, _, _, _ []float32) { panic("kern: no vector path in this build") }

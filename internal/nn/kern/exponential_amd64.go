@@ -1,0 +1,87 @@
+//go:build goexperiment.simd && amd64
+
+package kern
+
+import "simd/archsimd"
+
+// exponential holds the constants of e^x = 2^n e^r with n the whole number next
+// to x / ln 2 and r = x - n ln 2, |r| <= ln(2) / 2: ln 2 in two parts, the first
+// so short that n times it is exact, and the Taylor series of e^r to r^7, whose
+// remainder is 1e-8 there.
+type exponential struct {
+	perLog2, high, low vector
+	series             [8]vector
+}
+
+func newExponential() exponential {
+	e := exponential{
+		perLog2: archsimd.BroadcastFloat32x16(1.442695041),
+		high:    archsimd.BroadcastFloat32x16(-0.693359375),
+		low:     archsimd.BroadcastFloat32x16(2.12194440e-4),
+	}
+	f := float32(1)
+	for i := range e.series {
+		e.series[i] = archsimd.BroadcastFloat32x16(1 / f)
+		f *= float32(i + 1)
+	}
+	return e
+}
+
+// of returns e^x. Scale multiplies by a power of two, to infinity or 0 where
+// that leaves the range.
+func (e *exponential) of(x vector) vector {
+	n := x.Mul(e.perLog2).RoundToEvenScaled(0)
+	r := n.MulAdd(e.low, n.MulAdd(e.high, x))
+	y := e.series[7]
+	y = y.MulAdd(r, e.series[6])
+	y = y.MulAdd(r, e.series[5])
+	y = y.MulAdd(r, e.series[4])
+	y = y.MulAdd(r, e.series[3])
+	y = y.MulAdd(r, e.series[2])
+	y = y.MulAdd(r, e.series[1])
+	y = y.MulAdd(r, e.series[0])
+	return y.Scale(n)
+}
+
+func vectorExpTo(dst, x []float32) {
+	d, p, n := pointer(dst), pointer(x), len(dst)
+	e := newExponential()
+	o := 0
+	for ; o < whole(n)*float32Bytes; o += vectorBytes {
+		store(e.of(load(p, o)), d, o)
+	}
+	if n&15 != 0 {
+		m := tail(n)
+		storeMasked(e.of(loadMasked(p, o, m)), d, o, m)
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+func vectorSigmoidTo(dst, x []float32) {
+	d, p, n := pointer(dst), pointer(x), len(dst)
+	e, one := newExponential(), archsimd.BroadcastFloat32x16(1)
+	var zero vector
+	o := 0
+	for ; o < whole(n)*float32Bytes; o += vectorBytes {
+		store(one.Div(one.Add(e.of(zero.Sub(load(p, o))))), d, o)
+	}
+	if n&15 != 0 {
+		m := tail(n)
+		storeMasked(one.Div(one.Add(e.of(zero.Sub(loadMasked(p, o, m))))), d, o, m)
+	}
+	archsimd.ClearAVXUpperBits()
+}
+
+func vectorSigmoidGradTo(dst, through, x, gate []float32) {
+	d, p, q, g, n := pointer(dst), pointer(through), pointer(x), pointer(gate), len(dst)
+	one := archsimd.BroadcastFloat32x16(1)
+	o := 0
+	for ; o < whole(n)*float32Bytes; o += vectorBytes {
+		store(load(p, o).Mul(load(q, o)).Mul(one.Sub(load(g, o))), d, o)
+	}
+	if n&15 != 0 {
+		m := tail(n)
+		storeMasked(loadMasked(p, o, m).Mul(loadMasked(q, o, m)).Mul(one.Sub(loadMasked(g, o, m))), d, o, m)
+	}
+	archsimd.ClearAVXUpperBits()
+}
