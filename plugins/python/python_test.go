@@ -188,3 +188,67 @@ func TestSpaceKeepsTheContract(t *testing.T) {
 		return s
 	})
 }
+
+// TestPretraining: what a Python predictor learned without labels reaches the
+// fit of another process.
+func TestPretraining(t *testing.T) {
+	python := interpreter(t)
+	sdk, err := filepath.Abs("src")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "learner.py")
+	source := fmt.Sprintf(`#!%s
+import sys
+sys.path.insert(0, %q)
+import hypernas
+import numpy as np
+
+class Learner(hypernas.Predictor):
+    name, summary, pretrains = "learner", "adds what it was pretrained on", True
+
+    def pretrain(self, pretraining):
+        return f"{len(pretraining.pool)} {pretraining.seed}".encode()
+
+    def fit(self, training):
+        self.known = sum(map(int, training.artifact.split()))
+
+    def predict(self, batch):
+        return np.full(len(batch), self.known)
+
+hypernas.serve(Learner)
+`, python, sdk)
+	if err := os.WriteFile(path, []byte(source), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	plugin, err := host.External(host.KindPredictor, "learner", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func() *host.Predictor {
+		t.Helper()
+		p, err := host.LaunchPredictor(t.Context(), plugin, host.Options{Limits: host.DefaultLimits()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = p.Close() })
+		return p
+	}
+	training, test, _ := plugintest.Deal(t, 5)
+	p := start()
+	if d, err := p.Describe(t.Context()); err != nil || !d.Pretrains {
+		t.Fatalf("got %+v, %v, want a predictor that pretrains", d, err)
+	}
+	artifact, err := p.Pretrain(t.Context(), &plugins.Pretraining{Vocabulary: training.Vocabulary, Pool: test, Seed: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	training.Artifact, p = artifact, start()
+	if _, err := p.Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	values, err := p.Predict(t.Context(), &test)
+	if want := float64(test.Len() + 1000); err != nil || values[0] != want {
+		t.Errorf("got %v, %v, want %v", values[:1], err, want)
+	}
+}

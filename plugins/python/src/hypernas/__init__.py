@@ -22,11 +22,11 @@ handshake, and the import moves everything else to standard error.
 from .serve import logger, serve  # first: takes standard output
 from .errors import Cancelled, DataMissingError, InputError, NotFittedError, OptionError, PluginError, UnsupportedError
 from .networks import Batch, Cell, Dense, Graph, Kind, Network, Op, Role, Step, Vocabulary
-from .plugin import Column, Option, Predictor, Rows, Space, Training, identity
+from .plugin import Column, Option, Predictor, Pretraining, Rows, Space, Training, identity
 
 __version__ = "0.1.0"
 __all__ = [
     "Batch", "Cancelled", "Cell", "Column", "DataMissingError", "Dense", "Graph", "InputError", "Kind", "Network",
-    "NotFittedError", "Op", "Option", "OptionError", "PluginError", "Predictor", "Role", "Rows", "Space", "Step",
+    "NotFittedError", "Op", "Option", "OptionError", "PluginError", "Predictor", "Pretraining", "Role", "Rows", "Space", "Step",
     "Training", "UnsupportedError", "Vocabulary", "identity", "logger", "serve",
 ]  # fmt: skip

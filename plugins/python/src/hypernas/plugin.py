@@ -69,6 +69,7 @@ class Training:
     options: dict[str, Any]  # every declared option
     seed: int  # where all randomness comes from; 64 bits
     log: logging.Logger
+    artifact: bytes = b""  # what pretrain returned, where pretrains asks for it and the protocol allows it; else empty
     cancelled: Callable[[], bool] = lambda: False  # whether the host no longer wants an answer
 
     @property
@@ -82,6 +83,31 @@ class Training:
 
     def check(self) -> None:
         """Raise Cancelled if the host no longer wants an answer. Long fits call it at least once a second."""
+        if self.cancelled():
+            raise Cancelled
+
+
+@dataclass
+class Pretraining:
+    """What a predictor learns from without labels."""
+
+    pool: Batch  # at least one architecture
+    options: dict[str, Any]  # those that fit gets
+    seed: int  # not that of fit; 64 bits
+    log: logging.Logger
+    cancelled: Callable[[], bool] = lambda: False  # as Training's
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.pool.vocabulary
+
+    @property
+    def numpy_seed(self) -> int:
+        """The seed in 32 bits, for libraries that take no more (scikit-learn)."""
+        return (self.seed ^ self.seed >> 32) & 0xFFFFFFFF
+
+    def check(self) -> None:
+        """Raise Cancelled if the host no longer wants an answer. Long pretrainings call it at least once a second."""
         if self.cancelled():
             raise Cancelled
 
@@ -107,6 +133,14 @@ class Predictor(Plugin):
 
     predicts_labels: bool = False  # predictions are on the label's scale
     uses_pool: bool = False  # wants the unlabelled pool
+    pretrains: bool = False  # has pretrain, and wants its artifact in fit
+
+    def pretrain(self, pretraining: Pretraining) -> bytes:
+        """Learn from architectures without labels, in a process of its own, once for many
+        trials; return what fit gets as Training.artifact, 1 byte to 32 MiB in a form of the
+        predictor's own. Where the protocol allows no unlabelled architectures it isn't
+        called, and fit does without."""
+        raise NotImplementedError
 
     def fit(self, training: Training) -> Iterable[str] | None:
         """Learn; return warnings, which become footnotes of the table, or None."""

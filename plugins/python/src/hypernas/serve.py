@@ -20,15 +20,16 @@ import numpy as np
 from google.protobuf import any_pb2
 
 from .blocks import decode_block, decode_vocabulary, encode_blocks, encode_vocabulary
-from .errors import Cancelled, InputError, NotFittedError, PluginError
+from .errors import Cancelled, InputError, NotFittedError, PluginError, UnsupportedError
 from .networks import Batch, Vocabulary
-from .plugin import Plugin, Predictor, Rows, Space, Training, format_default, parse_options
+from .plugin import Plugin, Predictor, Pretraining, Rows, Space, Training, format_default, parse_options
 from .v1 import hypernas_pb2 as pb
 
 PROTOCOL_VERSION = 1
 COOKIE_KEY, COOKIE_VALUE = "HYPERNAS_PLUGIN", "hypernas.v1"
 LIFELINE_KEY = "HYPERNAS_LIFELINE"
 MESSAGE_BYTES = 64 << 20
+ARTIFACT_BYTES = 32 << 20
 ERROR_BYTES = 4 << 10  # an error's text travels in a trailer, whose size is limited
 
 
@@ -142,7 +143,7 @@ def _describe(plugin: Plugin) -> pb.Description:
     for name, option in plugin.options.items():
         d.options.add(name=name, default=format_default(option.default), summary=option.summary, choices=option.choices)
     if isinstance(plugin, Predictor):
-        d.predicts_labels, d.uses_pool = plugin.predicts_labels, plugin.uses_pool
+        d.predicts_labels, d.uses_pool, d.pretrains = plugin.predicts_labels, plugin.uses_pool, plugin.pretrains
     return d
 
 
@@ -162,13 +163,28 @@ def _predictor_handlers(plugin: Predictor) -> dict[str, grpc.RpcMethodHandler]:
         if not fitted:
             raise NotFittedError("predict before fit")
         batch = decode_block(fitted[0], request.block)
+        if len(batch) == 0:
+            return pb.PredictResponse()  # no author needs to think of it
         values = np.asarray(plugin.predict(batch), np.float64)
         if values.shape != (len(batch),):
             raise PluginError(f"predict returned an array of shape {values.shape}, want ({len(batch)},)")
         return pb.PredictResponse(values=values.tolist())
 
+    def pretrain(parts: Iterator[pb.PretrainRequest], context: grpc.ServicerContext) -> pb.PretrainResponse:
+        if not plugin.pretrains:
+            raise UnsupportedError("the predictor has no pretraining")
+        ended = threading.Event()
+        context.add_callback(ended.set)
+        pretraining = _receive_pretraining(plugin, parts)
+        pretraining.cancelled = ended.is_set
+        artifact = bytes(plugin.pretrain(pretraining))
+        if not 0 < len(artifact) <= ARTIFACT_BYTES:
+            raise PluginError(f"pretrain returned {len(artifact)} bytes; it may return 1 to {ARTIFACT_BYTES}")
+        return pb.PretrainResponse(artifact=artifact)
+
     return {
         "Describe": _unary(lambda request, context: _describe(plugin), pb.DescribeRequest),
+        "Pretrain": grpc.stream_unary_rpc_method_handler(_guard(pretrain), pb.PretrainRequest.FromString, pb.PretrainResponse.SerializeToString),
         "Fit": grpc.stream_unary_rpc_method_handler(_guard(fit), pb.FitRequest.FromString, pb.FitResponse.SerializeToString),
         "Predict": _unary(predict, pb.PredictRequest),
     }
@@ -179,7 +195,7 @@ def _receive(plugin: Predictor, parts: Iterator[pb.FitRequest]) -> Training:
     if header.WhichOneof("part") != "header":
         raise InputError("fit did not begin with a header")
     vocabulary = decode_vocabulary(header.header.vocabulary)
-    training, pool, labels = [], [], []
+    training, pool, labels, artifact = [], [], [], b""
     for part in parts:
         if part.WhichOneof("part") == "training":
             training.append(decode_block(vocabulary, part.training.block))
@@ -188,13 +204,31 @@ def _receive(plugin: Predictor, parts: Iterator[pb.FitRequest]) -> Training:
                 raise InputError(f"{len(labels[-1])} labels for {len(training[-1])} architectures")
         elif part.WhichOneof("part") == "pool":
             pool.append(decode_block(vocabulary, part.pool))
+        elif part.WhichOneof("part") == "artifact":
+            artifact = part.artifact
         else:
-            raise InputError("a part of fit is neither training nor pool")
+            raise InputError("a part of fit is neither training nor pool nor artifact")
     y = np.concatenate(labels) if labels else np.zeros(0)
     if not np.isfinite(y).all():
         raise InputError("a label is not finite")
     options = parse_options(plugin.options, header.header.options)
-    return Training(_concatenate(vocabulary, training), y, _concatenate(vocabulary, pool), options, header.header.seed, logger())
+    return Training(_concatenate(vocabulary, training), y, _concatenate(vocabulary, pool), options, header.header.seed, logger(), artifact)
+
+
+def _receive_pretraining(plugin: Predictor, parts: Iterator[pb.PretrainRequest]) -> Pretraining:
+    header = next(parts, pb.PretrainRequest())
+    if header.WhichOneof("part") != "header":
+        raise InputError("pretrain did not begin with a header")
+    vocabulary = decode_vocabulary(header.header.vocabulary)
+    pool = []
+    for part in parts:
+        if part.WhichOneof("part") != "pool":
+            raise InputError("a part of pretrain is no pool")
+        pool.append(decode_block(vocabulary, part.pool))
+    batch = _concatenate(vocabulary, pool)
+    if len(batch) == 0:
+        raise InputError("pretraining without architectures")
+    return Pretraining(batch, parse_options(plugin.options, header.header.options), header.header.seed, logger())
 
 
 def _concatenate(vocabulary: Vocabulary, batches: list[Batch]) -> Batch:
