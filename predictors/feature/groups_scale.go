@@ -12,20 +12,20 @@ import (
 // Columns that don't vary are left out. Unless they are only centered, columns
 // are divided by their standard deviations first.
 type Scaling struct {
-	columns     []int // those that are kept
-	mean, scale []float64
+	Columns     []int // those that are kept
+	Mean, Scale []float64
 }
 
 // least is the standard deviation up to which a column counts as constant.
 const least = 1e-9
 
 // Dim returns the number of columns that are kept.
-func (s *Scaling) Dim() int { return len(s.columns) }
+func (s *Scaling) Dim() int { return len(s.Columns) }
 
 // To writes the scaled row to dst, whose length is Dim.
 func (s *Scaling) To(dst, row []float64) {
-	for k, j := range s.columns {
-		dst[k] = (row[j] - s.mean[k]) * s.scale[k]
+	for k, j := range s.Columns {
+		dst[k] = (row[j] - s.Mean[k]) * s.Scale[k]
 	}
 }
 
@@ -59,19 +59,19 @@ func (m *moments) scaling(from, to int, centerOnly bool) Scaling {
 		if sd <= least {
 			continue
 		}
-		s.columns = append(s.columns, j-from)
-		s.mean = append(s.mean, m.mean[j])
+		s.Columns = append(s.Columns, j-from)
+		s.Mean = append(s.Mean, m.mean[j])
 		if centerOnly {
-			s.scale = append(s.scale, 1)
+			s.Scale = append(s.Scale, 1)
 			total += variance
 		} else {
-			s.scale = append(s.scale, 1/sd)
+			s.Scale = append(s.Scale, 1/sd)
 			total++
 		}
 	}
 	// Two independent rows are twice the mean squared length apart.
-	for k := range s.scale {
-		s.scale[k] /= math.Sqrt(2 * total)
+	for k := range s.Scale {
+		s.Scale[k] /= math.Sqrt(2 * total)
 	}
 	return s
 }
