@@ -1,6 +1,7 @@
 package fuse
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -457,5 +458,31 @@ func TestDropoutTo(t *testing.T) {
 	// The seed is fixed; five standard deviations.
 	if got := float64(dropped) / n; math.Abs(got-p) > 5*math.Sqrt(p*(1-p)/n) {
 		t.Errorf("dropped a share of %v, want %v", got, p)
+	}
+}
+
+func TestStateComesBack(t *testing.T) {
+	make2 := func() []*Parameter[float32] {
+		return []*Parameter[float32]{NewParameter[float32]("a", 2, 3), NewParameter[float32]("b", 4)}
+	}
+	from, to := make2(), make2()
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, p := range from {
+		p.Uniform(rng, 1)
+	}
+	state := AppendState(nil, from)
+	if err := ReadState(bytes.NewReader(state), to); err != nil {
+		t.Fatal(err)
+	}
+	for i := range from {
+		if !slices.Equal(from[i].Data, to[i].Data) {
+			t.Errorf("%s: got %v, want %v", from[i].Name, to[i].Data, from[i].Data)
+		}
+	}
+	if err := ReadState(bytes.NewReader(state), to[:1]); err == nil {
+		t.Error("parameters of other shapes: got no error")
+	}
+	if err := ReadState(bytes.NewReader(state[:len(state)-1]), to); err == nil {
+		t.Error("cut short: got no error")
 	}
 }

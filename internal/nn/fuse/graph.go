@@ -42,6 +42,15 @@ func (p *Parameter[T]) Uniform(rng *rand.Rand, bound float64) *Parameter[T] {
 	return p
 }
 
+// Normal draws every element from the normal distribution of mean 0 and the
+// given deviation, as PyTorch does for an embedding, with 1, and returns p.
+func (p *Parameter[T]) Normal(rng *rand.Rand, deviation float64) *Parameter[T] {
+	for i := range p.Data {
+		p.Data[i] = T(deviation * rng.NormFloat64())
+	}
+	return p
+}
+
 // Xavier draws a weight matrix [in, out] from the uniform distribution of
 // Glorot and Bengio (2010, equation 16) and returns p.
 func (p *Parameter[T]) Xavier(rng *rand.Rand) *Parameter[T] {
