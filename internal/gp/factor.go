@@ -96,19 +96,23 @@ func (f *factorization) solveTo(dst, b []float64) {
 	blas64.Trsv(blas.NoTrans, f.tri, x)
 }
 
-// invert turns the factorization into the inverse, whose upper triangle, times
-// 2 off the diagonal, it writes to dst: with it a sum over all elements of a
-// product with a symmetric matrix is one over a triangle. The factorization is
-// no longer valid then.
-func (f *factorization) invert(dst triangle) {
+// residual writes W = A^-1 - alpha alpha' to dst, A being the factorized matrix,
+// with elements off the diagonal doubled, and returns its trace. The derivative
+// of the negative logarithm of the marginal likelihood by a parameter is half
+// the sum over the elements of W times the kernel's derivative (Rasmussen and
+// Williams, equation 5.9), which doubling makes a sum over triangles. The
+// factorization is no longer valid then.
+func (f *factorization) residual(dst triangle, alpha []float64) (trace float64) {
 	lapack64.Potri(f.tri)
 	for i := range f.n {
 		row := dst.row(i)
 		for j := range row {
-			row[j] = 2 * f.full[j*f.n+i]
+			row[j] = 2 * (f.full[j*f.n+i] - alpha[i]*alpha[j])
 		}
 		row[i] /= 2
+		trace += row[i]
 	}
+	return trace
 }
 
 // factorBlock is the number of columns that are factorized between two looks at

@@ -7,8 +7,6 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/floats"
 )
 
@@ -223,16 +221,7 @@ func (p *posterior) at(theta, grad []float64) float64 {
 	}
 	p.factor.solveTo(p.alpha, p.t)
 	value := .5*floats.Dot(p.t, p.alpha) + p.factor.halfLogDet() - gain
-	// The derivative by a parameter is half the sum of W times the kernel's,
-	// W = A^-1 - alpha alpha'.
-	p.factor.invert(p.weight)
-	trace := 0.0
-	for i := range p.n {
-		row := p.weight.row(i)
-		floats.AddScaled(row, -2*p.alpha[i], p.alpha[:i+1])
-		row[i] += p.alpha[i] * p.alpha[i]
-		trace += row[i]
-	}
+	trace := p.factor.residual(p.weight, p.alpha)
 	if p.groups > 0 {
 		// The Matern kernel itself follows from its slope, without another
 		// exponential: v (1 + s + s^2/3) e^-s.
@@ -355,20 +344,10 @@ func Fit(ctx context.Context, c Config, rows [][]float64, labels []float64) (*Mo
 		return nil, err
 	}
 	m.sum = floats.Sum(m.alpha)
-	m.keep(rows, n)
-	return m, nil
-}
-
-// keep holds the rows that the process is conditioned on.
-func (m *Model) keep(rows [][]float64, n int) {
-	for g, d := range m.config.Dims {
-		x := rows[g][:n*d]
-		norms := make([]float64, n)
-		for i := range norms {
-			norms[i] = floats.Dot(x[i*d:(i+1)*d], x[i*d:(i+1)*d])
-		}
-		m.rows, m.norms = append(m.rows, x), append(m.norms, norms)
+	for g, d := range c.Dims {
+		m.rows, m.norms = append(m.rows, rows[g][:n*d]), append(m.norms, norms(rows[g], n, d))
 	}
+	return m, nil
 }
 
 // Theta returns the logarithms of the parameters: v_P, l_g, v_g, then with an
@@ -420,10 +399,7 @@ func (m *Model) Predict(ctx context.Context, rows [][]float64) ([]float64, error
 		for g, d := range m.config.Dims {
 			z := block[:predictRows*d]
 			clear(z[copy(z, rows[g][from*d:(from+size)*d]):])
-			blas64.Gemm(blas.NoTrans, blas.Trans, 1,
-				blas64.General{Rows: predictRows, Cols: d, Stride: d, Data: z},
-				blas64.General{Rows: n, Cols: d, Stride: d, Data: m.rows[g]},
-				0, blas64.General{Rows: predictRows, Cols: n, Stride: n, Data: products})
+			productsTo(products, z, m.rows[g], d, n)
 			e := p.embeddingMatern()
 			linear, length := p.linear(g), p.length(g)
 			if g == p.groups {
@@ -436,8 +412,7 @@ func (m *Model) Predict(ctx context.Context, rows [][]float64) ([]float64, error
 			}
 			floats.AddScaled(kernel, 2*math.Exp(m.theta[linear]), products)
 			scale := math.Exp(-2 * m.theta[length])
-			for i := range size {
-				norm := floats.Dot(z[i*d:(i+1)*d], z[i*d:(i+1)*d])
+			for i, norm := range norms(z, predictRows, d) {
 				row, inner := r2[i*n:(i+1)*n], products[i*n:(i+1)*n]
 				for j, x := range m.norms[g] {
 					row[j] += scale * max(norm+x-2*inner[j], 0)
