@@ -19,8 +19,7 @@ type model[T kern.Float] struct {
 	features int
 	kernels  []int
 
-	encoder   []*fuse.Parameter[T]   // the linear layer before the graph layers
-	layers    [][]*fuse.Parameter[T] // W+, b+, W-, b- of each, then gain and bias
+	encoder   *encoder[T]
 	regressor []*fuse.Parameter[T]
 
 	heads      [][]*fuse.Parameter[T] // of each kernel size
@@ -33,40 +32,20 @@ type model[T kern.Float] struct {
 // of each 2 x 2 square.
 const imageChannels = 4
 
-// newModel draws the weights: Xavier-uniform in the graph layers, as Wen et al.'s
-// reproduction has it, PyTorch's defaults in the others. u starts at 1.
+// newModel draws the weights. u starts at 1.
 func newModel[T kern.Float](o *options, features int, kernels []int, rng *rand.Rand) *model[T] {
 	m := &model[T]{options: o, features: features, kernels: kernels}
-	linear := func(name string, in, out int) []*fuse.Parameter[T] {
-		return []*fuse.Parameter[T]{
-			fuse.NewParameter[T](name+" weights", in, out).Kaiming(rng, in),
-			fuse.NewParameter[T](name+" bias", out).Kaiming(rng, in),
-		}
-	}
-	m.encoder = linear("encoder", features, o.Width)
-	for l := range o.Layers {
-		name := fmt.Sprintf("layer %d ", l)
-		layer := []*fuse.Parameter[T]{
-			fuse.NewParameter[T](name+"forward weights", o.Width, o.Width).Xavier(rng),
-			fuse.NewParameter[T](name+"forward bias", o.Width),
-			fuse.NewParameter[T](name+"backward weights", o.Width, o.Width).Xavier(rng),
-			fuse.NewParameter[T](name+"backward bias", o.Width),
-		}
-		if o.Norm {
-			layer = append(layer, fuse.NewParameter[T](name+"gain", o.Width).Fill(1), fuse.NewParameter[T](name+"bias", o.Width))
-		}
-		m.layers = append(m.layers, layer)
-	}
-	m.regressor = append(linear("regressor", o.Width, o.Hidden), linear("regressor output", o.Hidden, 1)...)
+	m.encoder = newEncoder[T](features, o.Width, o.Layers, o.Norm, rng)
+	m.regressor = append(linear[T](rng, "regressor", o.Width, o.Hidden), linear[T](rng, "regressor output", o.Hidden, 1)...)
 	if !m.hypernetwork() {
 		return m
 	}
 	for _, k := range kernels {
 		name := fmt.Sprintf("head %d", k)
-		m.heads = append(m.heads, append(linear(name, o.Width, o.Hidden), linear(name+" output", o.Hidden, o.TargetWidth*o.TargetWidth*k*k)...))
+		m.heads = append(m.heads, append(linear[T](rng, name, o.Width, o.Hidden), linear[T](rng, name+" output", o.Hidden, o.TargetWidth*o.TargetWidth*k*k)...))
 	}
 	m.stem = fuse.NewParameter[T]("stem", 1, o.TargetWidth, imageChannels, 3, 3).Kaiming(rng, imageChannels*9)
-	m.classifier = linear("classifier", o.TargetWidth, images.Classes)
+	m.classifier = linear[T](rng, "classifier", o.TargetWidth, images.Classes)
 	m.u = fuse.NewParameter[T]("u", 2).Fill(1)
 	return m
 }
@@ -109,7 +88,7 @@ func (m *model[T]) encode(g *fuse.Graph[T], in *inputs[T]) (cells []*gorgonia.No
 		in.rows, in.mask = append(in.rows, rows), append(in.mask, live)
 		in.forward, in.backward = append(in.forward, forward), append(in.backward, backward)
 
-		x = g.Apply(&kern.Linear[T]{}, x, g.Param(m.encoder[0]), g.Param(m.encoder[1]))
+		x = m.encoder.input(g, x)
 		switch {
 		case m.options.Global == "on" && i > 0:
 			x = g.Apply(&kern.AddToNodes[T]{}, x, pooled[i-1])
@@ -120,18 +99,9 @@ func (m *model[T]) encode(g *fuse.Graph[T], in *inputs[T]) (cells []*gorgonia.No
 			}
 			x = g.Apply(&kern.AddToNodes[T]{}, x, p)
 		}
-		for _, w := range m.layers {
-			x = g.Apply(&kern.Graph[T]{}, x, e, r, g.Param(w[0]), g.Param(w[1]), g.Param(w[2]), g.Param(w[3]))
-			if m.options.Norm {
-				x = g.Apply(&kern.LayerNorm[T]{}, x, g.Param(w[4]), g.Param(w[5]))
-			}
-		}
-		pool := &kern.Pool[T]{}
-		if m.options.Pool == "sum" {
-			pool.Scale = .25
-		}
+		x = m.encoder.layersOf(g, x, e, r)
 		cells = append(cells, x)
-		pooled = append(pooled, g.Apply(pool, x, mask))
+		pooled = append(pooled, pool(g, x, mask, m.options.Pool == "sum"))
 	}
 	var share *gorgonia.Node
 	share, in.share = g.Input("share", b, s)

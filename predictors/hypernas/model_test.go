@@ -98,8 +98,7 @@ func TestWholeGradient(t *testing.T) {
 
 // parameters returns all weights.
 func (m *model[T]) parameters() []*fuse.Parameter[T] {
-	params := slices.Clone(m.encoder)
-	params = append(params, slices.Concat(m.layers...)...)
+	params := m.encoder.parameters()
 	params = append(params, m.regressor...)
 	if m.hypernetwork() {
 		params = append(params, slices.Concat(m.heads...)...)
@@ -127,7 +126,7 @@ func TestHypernetworkReachesEncoder(t *testing.T) {
 	}
 	fuse.DropoutTo(in.dropout, rand.New(rand.NewPCG(3, 4)), 0)
 	set := images.Train(320, 0)
-	before := slices.Clone(m.layers[0][0].Data)
+	before := slices.Clone(m.encoder.layers[0][0].Data)
 	var first, last float64
 	for step := range 200 {
 		in.setImages(&set, step%10*32)
@@ -144,7 +143,7 @@ func TestHypernetworkReachesEncoder(t *testing.T) {
 			last += float64(tr.Output(1)[0]) / 10
 		}
 	}
-	if slices.Equal(before, m.layers[0][0].Data) {
+	if slices.Equal(before, m.encoder.layers[0][0].Data) {
 		t.Error("the encoder did not change")
 	}
 	if last > first-.3 {
