@@ -119,7 +119,7 @@ type Options struct {
 	Batch  int // examples of a step; fewer where there are fewer
 	// DropLast leaves out what is over at the end of an epoch.
 	DropLast bool
-	Loss     Loss
+	Loss     Loss             // nil where the losses that the model adds are all
 	Adam     fuse.AdamOptions // but for its Rate
 	Rate     Rate
 	// Log is called after each epoch with the mean loss of its steps; it may be
@@ -156,9 +156,10 @@ func OneCycle(rate, warmup float64) Rate {
 }
 
 // Train trains the parameters of m on examples and their labels, which should
-// be standardized. It returns ctx's error soon after ctx is done.
+// be standardized, and are nil where there is no [Loss]. It returns ctx's error
+// soon after ctx is done.
 func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float64, o Options, rng *rand.Rand) error {
-	if len(examples) == 0 || len(labels) != len(examples) {
+	if len(examples) == 0 || o.Loss != nil && len(labels) != len(examples) {
 		panic("fit: there must be examples, and a label for each")
 	}
 	batch, size := min(o.Batch, len(examples)), 0
@@ -173,8 +174,12 @@ func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float6
 	prediction, set := m.Build(b, batch, size)
 	labelNode, labelData := b.Input("labels", batch)
 	weightNode, weights := b.Input("weights", batch)
-	loss := o.Loss(b, prediction, labelNode, weightNode)
-	for _, l := range b.losses {
+	losses := b.losses
+	if o.Loss != nil {
+		losses = append([]*gorgonia.Node{o.Loss(b, prediction, labelNode, weightNode)}, losses...)
+	}
+	loss := losses[0]
+	for _, l := range losses[1:] {
 		loss = b.Apply(&kern.Add[float32]{}, loss, l)
 	}
 	adam := o.Adam
@@ -199,7 +204,10 @@ func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float6
 					continue
 				}
 				set(k, &examples[rows[k]])
-				labelData[k], weights[k] = float32(labels[rows[k]]), 1
+				weights[k] = 1
+				if labels != nil {
+					labelData[k] = float32(labels[rows[k]])
+				}
 			}
 			for _, draw := range b.draws {
 				draw(rng)
