@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/flan"
 	"github.com/hypernas/hypernas/predictors/forest"
 	"github.com/hypernas/hypernas/predictors/gbdt"
 	"github.com/hypernas/hypernas/predictors/gp"
@@ -64,7 +65,9 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"gp-ard", func() plugins.Predictor { return gp.NewARD() }},
 		{"gp-warp", func() plugins.Predictor { return gp.NewWarp() }},
 		{"np", func() plugins.Predictor { return np.New() }},
+		{"flan", func() plugins.Predictor { return flan.New() }},
 		{"hypernas", func() plugins.Predictor { return hypernas.New() }},
+		{"hypernas-plus", func() plugins.Predictor { return hypernas.NewPlus() }},
 	}
 }
 

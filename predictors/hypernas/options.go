@@ -47,12 +47,7 @@ func defaults() options {
 
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
 func (o *options) check() error {
-	for _, n := range []struct {
-		name       string
-		value      int
-		low, top   int
-		multipleOf int
-	}{
+	if err := checkInts([]intRange{
 		{"width", o.Width, 1, 4096, 1},
 		{"layers", o.Layers, 1, 64, 1},
 		{"hidden", o.Hidden, 1, 4096, 1},
@@ -64,7 +59,29 @@ func (o *options) check() error {
 		{"target_width", o.TargetWidth, 1, 256, 1},
 		{"target_images", o.TargetImages, 16, 4096, 16},
 		{"aux_pool", o.AuxiliaryPool, o.TargetImages, 1 << 20, o.TargetImages},
-	} {
+	}); err != nil {
+		return err
+	}
+	return checkFloats([]floatRange{
+		{"q", o.Q, 1, 10},
+		{"rank", o.Rank, 0, 1e3},
+		{"dropout", o.Dropout, 0, .9},
+		{"rate", o.Rate, 1e-9, 1},
+		{"decay", o.Decay, 0, 10},
+	})
+}
+
+// intRange is an option's value, its least and largest, and what it must be a
+// multiple of.
+type intRange struct {
+	name       string
+	value      int
+	low, top   int
+	multipleOf int
+}
+
+func checkInts(list []intRange) error {
+	for _, n := range list {
 		if n.value < n.low || n.value > n.top || n.value%n.multipleOf != 0 {
 			multiple := ""
 			if n.multipleOf > 1 {
@@ -73,18 +90,19 @@ func (o *options) check() error {
 			return fmt.Errorf("%w: %s=%d; it takes %d to %d%s", plugins.ErrOption, n.name, n.value, n.low, n.top, multiple)
 		}
 	}
-	for _, x := range []struct {
-		name     string
-		value    float64
-		low, top float64
-	}{
-		{"q", o.Q, 1, 10},
-		{"rank", o.Rank, 0, 1e3},
-		{"dropout", o.Dropout, 0, .9},
-		{"rate", o.Rate, 1e-9, 1},
-		{"decay", o.Decay, 0, 10},
-	} {
-		if x.value < x.low || x.value > x.top {
+	return nil
+}
+
+// floatRange is an option's value, its least and largest.
+type floatRange struct {
+	name     string
+	value    float64
+	low, top float64
+}
+
+func checkFloats(list []floatRange) error {
+	for _, x := range list {
+		if !(x.value >= x.low && x.value <= x.top) {
 			return fmt.Errorf("%w: %s=%v; it takes %v to %v", plugins.ErrOption, x.name, x.value, x.low, x.top)
 		}
 	}
