@@ -38,3 +38,33 @@ func Joined(n *plugins.Network) []plugins.Step {
 	}
 	return n.Sequence
 }
+
+// FlowTo writes which nodes of g feed which to forward, and the transpose to
+// backward, both stride x stride with a border of zeros where stride exceeds
+// the number of nodes: element (i, j) of forward is 1 where an edge leads from
+// j to i, of backward where one leads from i to j. Backward may be nil.
+func (g *Graph) FlowTo(forward, backward []float32, stride int) {
+	clear(forward[:stride*stride])
+	if backward != nil {
+		clear(backward[:stride*stride])
+	}
+	for _, e := range g.Edges {
+		forward[e.To*stride+e.From] = 1
+		if backward != nil {
+			backward[e.From*stride+e.To] = 1
+		}
+	}
+}
+
+// Sources reports for each node of g whether it is an input that nothing feeds:
+// where what the network is given comes in.
+func (g *Graph) Sources(v *plugins.Vocabulary) []bool {
+	sources := make([]bool, len(g.Nodes))
+	for i, n := range g.Nodes {
+		sources[i] = v.Ops[n.Op].Kind == plugins.KindInput
+	}
+	for _, e := range g.Edges {
+		sources[e.To] = false
+	}
+	return sources
+}
