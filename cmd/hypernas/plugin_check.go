@@ -16,7 +16,7 @@ import (
 
 func newPluginCheckCommand() *cobra.Command {
 	limits := host.DefaultLimits()
-	limits.Fit, limits.Predict, limits.Space = 5*time.Minute, time.Minute, time.Minute
+	limits.Start, limits.Fit, limits.Predict, limits.Space = time.Minute, 5*time.Minute, time.Minute, time.Minute
 	options := map[string]string{}
 	verbose := false
 	cmd := &cobra.Command{

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ import (
 
 func newPluginAddCommand() *cobra.Command {
 	limits := host.DefaultLimits()
+	limits.Start = time.Minute
 	name := ""
 	cmd := &cobra.Command{
 		Use:   "add PATH|NAME",

@@ -40,15 +40,11 @@ func interpreter(t *testing.T, modules ...string) string {
 	return ""
 }
 
-// script writes an executable copy of an example that finds the SDK and its
-// interpreter, as an installed one would.
+// script writes an executable copy of an example that finds its interpreter,
+// and the SDK beside it: a plugin reads its own folder and the system's.
 func script(t *testing.T, python, example string) string {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join("examples", example))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sdk, err := filepath.Abs("src")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,18 +52,28 @@ func script(t *testing.T, python, example string) string {
 	if !ok || !bytes.HasPrefix(source, []byte("#!")) {
 		t.Fatalf("%s does not begin with #!", example)
 	}
-	path := filepath.Join(t.TempDir(), example)
+	path := filepath.Join(folder(t), example)
 	// What is printed after the SDK's import, as other imports do.
 	const noise = "\nprint('noise of an import')\nimport os; os.system('echo noise of a child')\n"
 	importing := regexp.MustCompile(`(?m)^import hypernas.*$`)
 	if !importing.Match(body) {
 		t.Fatalf("%s does not import hypernas first", example)
 	}
-	text := fmt.Sprintf("#!%s\nimport sys; sys.path.insert(0, %q)\n%s", python, sdk, importing.ReplaceAll(body, []byte("$0"+noise)))
+	text := fmt.Sprintf("#!%s\n%s", python, importing.ReplaceAll(body, []byte("$0"+noise)))
 	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// folder returns a new folder with the SDK in it.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "hypernas"), os.DirFS(filepath.Join("src", "hypernas"))); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func options() host.Options {
@@ -193,14 +199,8 @@ func TestSpaceKeepsTheContract(t *testing.T) {
 // fit of another process.
 func TestPretraining(t *testing.T) {
 	python := interpreter(t)
-	sdk, err := filepath.Abs("src")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "learner.py")
+	path := filepath.Join(folder(t), "learner.py")
 	source := fmt.Sprintf(`#!%s
-import sys
-sys.path.insert(0, %q)
 import hypernas
 import numpy as np
 
@@ -217,7 +217,7 @@ class Learner(hypernas.Predictor):
         return np.full(len(batch), self.known)
 
 hypernas.serve(Learner)
-`, python, sdk)
+`, python)
 	if err := os.WriteFile(path, []byte(source), 0o700); err != nil {
 		t.Fatal(err)
 	}
