@@ -62,11 +62,25 @@ func (w *Multiplier[T]) MulTo(dst, a, b []T, order Order, m, n, k int, add bool)
 	}
 }
 
-// transposeTo writes the transpose of src, which has rows x cols elements.
+// transposeTo writes the transpose of src, which has rows x cols elements. It
+// takes eight rows at once: one at a time would write each element to another
+// line of the cache, and for widths like 128 to lines that displace each other.
 func transposeTo[T Float](dst, src []T, rows, cols int) {
-	for i := range rows {
-		row := src[i*cols : (i+1)*cols]
-		for j, v := range row {
+	i := 0
+	for ; i+8 <= rows; i += 8 {
+		r := src[i*cols : (i+8)*cols]
+		r0, r1, r2, r3 := r[:cols], r[cols:][:cols], r[2*cols:][:cols], r[3*cols:][:cols]
+		r4, r5, r6, r7 := r[4*cols:][:cols], r[5*cols:][:cols], r[6*cols:][:cols], r[7*cols:][:cols]
+		at := i
+		for j := range r0 {
+			d := (*[8]T)(dst[at:])
+			d[0], d[1], d[2], d[3] = r0[j], r1[j], r2[j], r3[j]
+			d[4], d[5], d[6], d[7] = r4[j], r5[j], r6[j], r7[j]
+			at += rows
+		}
+	}
+	for ; i < rows; i++ {
+		for j, v := range src[i*cols : (i+1)*cols] {
 			dst[j*rows+i] = v
 		}
 	}
