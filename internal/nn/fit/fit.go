@@ -105,6 +105,11 @@ func MSE(b *Builder, prediction, labels, weights *gorgonia.Node) *gorgonia.Node 
 	return b.Apply(&kern.MSE[float32]{}, prediction, labels, weights)
 }
 
+// MAE is the mean absolute error.
+func MAE(b *Builder, prediction, labels, weights *gorgonia.Node) *gorgonia.Node {
+	return b.Apply(&kern.MAE[float32]{}, prediction, labels, weights)
+}
+
 // PairwiseHinge is the pairwise hinge loss with a margin: predictions then order
 // architectures and mean nothing else.
 func PairwiseHinge(margin float64) Loss {
