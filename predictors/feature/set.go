@@ -43,10 +43,11 @@ const poolRows = 20000
 //     "Surprisingly Strong Performance Prediction with Neural Graph Features",
 //     ICML 2024, section 3.1) of each searched step's cell without its dead
 //     operations. Counts: of each operation, by step and in all. Paths, for
-//     every subset of the space's operations: of the paths from an input to the
-//     output through the subset alone the shortest (1 / edges), the longest
-//     (edges) and the logarithm of 1 + their number, and the most and the
-//     fewest operations of the subset on any path; where cells have several
+//     every subset of the space's operations (of more than five operations:
+//     single ones, pairs, all but one, all and none): of the paths from an input
+//     to the output through the subset alone the shortest (1 / edges), the
+//     longest (edges) and the logarithm of 1 + their number, and the most and
+//     the fewest operations of the subset on any path; where cells have several
 //     inputs also from each alone, for single operations and all. Degrees:
 //     edges from the inputs into each subset and from it to the output, and
 //     edges of each operation from and to others. In a chain of blocks
