@@ -33,11 +33,10 @@ func (k Kernel) to(kernel, slope, r2 []float64, v float64) {
 	}
 }
 
-// Bounds of the plain process and where its search begins. Columns are expected
-// with deviation 1, so that two rows of d columns are about sqrt(2 d) apart,
-// and labels with mean 0 and deviation 1.
+// Bounds of the plain process and where its search begins. Labels are expected
+// with mean 0 and deviation 1.
 const (
-	lengthLow, lengthHigh       = .1, 30 // times sqrt(d); begins at 1
+	lengthLow, lengthHigh       = .1, 30 // times the length given, where it begins
 	noiseLow, noiseHigh         = 1e-3, 1
 	noiseFirst                  = .1
 	amplitudeLow, amplitudeHigh = .01, 100 // begins at 1
@@ -129,10 +128,12 @@ type Isotropic struct {
 // FitIsotropic finds the amplitude, noise and length scale of the greatest
 // marginal likelihood (Rasmussen and Williams, equation 5.8) for labels, whose
 // mean should be 0, of rows x of d columns each, within bounds: amplitude in
-// [.01, 100], noise in [.001, 1], length scale in sqrt(d) x [.1, 30]. It keeps x.
+// [.01, 100], noise in [.001, 1], length scale in length x [.1, 30]. The length
+// should be that of two rows' distance over sqrt(2): sqrt(d) where columns have
+// deviation 1. It keeps x.
 // With more than 1,000 labels the parameters are fitted on the first 1,000;
 // only the first MaxRows are used at all.
-func FitIsotropic(ctx context.Context, k Kernel, x []float64, d int, labels []float64) (*Isotropic, error) {
+func FitIsotropic(ctx context.Context, k Kernel, x []float64, d int, length float64, labels []float64) (*Isotropic, error) {
 	n := len(labels)
 	if n == 0 || d < 1 || len(x) != n*d {
 		return nil, fmt.Errorf("fit Gaussian process: %d numbers for %d rows of %d", len(x), n, d)
@@ -143,7 +144,7 @@ func FitIsotropic(ctx context.Context, k Kernel, x []float64, d int, labels []fl
 	l := newLikelihood(labels[:m])
 	l.shape, l.distances = k, newTriangle(m)
 	l.distances.distances(x, m, d)
-	theta, value, err := l.fit(ctx, math.Sqrt(float64(d)))
+	theta, value, err := l.fit(ctx, length)
 	if err != nil {
 		return nil, err
 	}

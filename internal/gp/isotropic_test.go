@@ -55,7 +55,7 @@ func TestLikelihoodEqualsScikitLearn(t *testing.T) {
 
 func TestIsotropicEqualsScikitLearn(t *testing.T) {
 	for k, c := range plainCases(t) {
-		p, err := FitIsotropic(t.Context(), c.shape, c.X, c.D, c.Y)
+		p, err := FitIsotropic(t.Context(), c.shape, c.X, c.D, math.Sqrt(float64(c.D)), c.Y)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func TestGivenKernels(t *testing.T) {
 
 func TestMistakesOfPlainFits(t *testing.T) {
 	c := plainCases(t)[0]
-	if _, err := FitIsotropic(t.Context(), RBF, c.X, c.D, c.Y[1:]); err == nil {
+	if _, err := FitIsotropic(t.Context(), RBF, c.X, c.D, math.Sqrt(float64(c.D)), c.Y[1:]); err == nil {
 		t.Error("a label short: no error")
 	}
 	if _, _, err := FitKernels(t.Context(), nil, c.Y); err == nil {
@@ -121,7 +121,7 @@ func TestMistakesOfPlainFits(t *testing.T) {
 	if _, _, err := FitKernels(t.Context(), [][]float64{{1}}, c.Y); err == nil {
 		t.Error("a small kernel: no error")
 	}
-	p, err := FitIsotropic(t.Context(), RBF, c.X, c.D, c.Y)
+	p, err := FitIsotropic(t.Context(), RBF, c.X, c.D, math.Sqrt(float64(c.D)), c.Y)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestMistakesOfPlainFits(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := FitIsotropic(ctx, RBF, c.X, c.D, c.Y); !errors.Is(err, context.Canceled) {
+	if _, err := FitIsotropic(ctx, RBF, c.X, c.D, math.Sqrt(float64(c.D)), c.Y); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: got %v", err)
 	}
 }
