@@ -47,7 +47,7 @@ func newPresetCommand() *cobra.Command {
 func newPredictorCommand() *cobra.Command {
 	return groupCommand("predictor", "List the predictors and their options",
 		listCommand("predictors", func(cmd *cobra.Command) ([][2]string, error) {
-			return summaries(cmd, builtinPredictors())
+			return summaries(cmd, host.KindPredictor, builtinPredictors())
 		}),
 		&cobra.Command{
 			Use:   "describe NAME|PATH",
@@ -116,7 +116,9 @@ func listCommand(what string, rows func(*cobra.Command) ([][2]string, error)) *c
 	}
 }
 
-func summaries[P describer](cmd *cobra.Command, list []builtin[P]) ([][2]string, error) {
+// summaries returns what built-in plugins say of themselves, and where the
+// user's own lie.
+func summaries[P describer](cmd *cobra.Command, kind host.Kind, list []builtin[P]) ([][2]string, error) {
 	var rows [][2]string
 	for _, b := range list {
 		d, err := describe(cmd.Context(), b)
@@ -124,6 +126,14 @@ func summaries[P describer](cmd *cobra.Command, list []builtin[P]) ([][2]string,
 			return nil, err
 		}
 		rows = append(rows, [2]string{b.name, d.Summary})
+	}
+	p, err := readPins()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range p.names(kind) {
+		one, _ := p.find(kind, name)
+		rows = append(rows, [2]string{name, "added: " + one.Path})
 	}
 	return rows, nil
 }

@@ -58,11 +58,12 @@ func (p *pins) file() string { return filepath.Join(p.dir, "plugins.json") }
 // folder is where plugins may be put to be added by name.
 func (p *pins) folder() string { return filepath.Join(p.dir, "plugins") }
 
-// readPins reads what the user has added; nothing where there is no file.
+// readPins reads what the user has added; nothing where there is no file, nor
+// a place for one.
 func readPins() (*pins, error) {
 	dir, err := configDir()
 	if err != nil {
-		return nil, err
+		return &pins{}, nil //nolint:nilerr // Who has no home folder has added nothing.
 	}
 	p := &pins{dir: dir}
 	data, err := os.ReadFile(p.file())
@@ -192,6 +193,9 @@ func (one pin) open(alias string) (host.Plugin, error) {
 // found lists the programs in the plugins' folder by name: executable files,
 // and folders that hold one.
 func (p *pins) found() (map[string]string, error) {
+	if p.dir == "" {
+		return nil, nil
+	}
 	entries, err := os.ReadDir(p.folder())
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil

@@ -107,6 +107,9 @@ func newPluginListCommand() *cobra.Command {
 		Short: "List the plugins that were added, and whether they have changed",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := configDir(); err != nil {
+				return err
+			}
 			p, err := readPins()
 			if err != nil {
 				return err

@@ -51,9 +51,10 @@ process; its record and raw predictions go to the output folder as soon as it
 ends. The same command goes on where it was interrupted: trials that have a
 record don't run again, unless the predictor or an option has changed.
 
-A space or predictor is [ALIAS=]NAME|PATH[:key=value[:key=value]…], where PATH
-is a plugin's executable, or the YAML file that describes your own table (see
-docs/table.md); the alias is its name in the table of results. A value with a
+A space or predictor is [ALIAS=]NAME|PATH[:key=value[:key=value]…], where NAME
+is built in or was added (hypernas plugin add), and PATH is a plugin's
+executable, or the YAML file that describes your own table (see docs/table.md);
+the alias is its name in the table of results. A value with a
 colon or comma in it goes into a plan file.
 
 Exit codes: 0 all well, 1 some trial failed, 2 the command can't be run as given.`,

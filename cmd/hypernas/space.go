@@ -15,13 +15,14 @@ import (
 	"github.com/hypernas/hypernas/harness"
 	"github.com/hypernas/hypernas/harness/metric"
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/host"
 	"github.com/hypernas/hypernas/results"
 )
 
 func newSpaceCommand() *cobra.Command {
 	return groupCommand("space", "List the search spaces and what is measured in them",
 		listCommand("search spaces", func(cmd *cobra.Command) ([][2]string, error) {
-			return summaries(cmd, builtinSpaces())
+			return summaries(cmd, host.KindSpace, builtinSpaces())
 		}),
 		&cobra.Command{
 			Use:   "describe NAME|PATH[:key=value…]",

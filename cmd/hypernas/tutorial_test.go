@@ -44,7 +44,7 @@ func TestTutorials(t *testing.T) {
 			} else {
 				// Of a copy: building a package writes beside its source. Its needs are
 				// those of the interpreter.
-				python := interpreter(t, append(tutorial.python, "grpc", "google.protobuf", "numpy", "venv", "pip", "setuptools", "wheel")...)
+				python := interpreter(t, append(tutorial.python, "grpc", "google.protobuf", "numpy", "venv", "setuptools", "pip", "wheel")...)
 				cmd.Env = append(cmd.Env, "PATH="+filepath.Dir(python)+string(os.PathListSeparator)+os.Getenv("PATH"),
 					"PIP_NO_INDEX=1", "PIP_NO_BUILD_ISOLATION=0", "PIP_DISABLE_PIP_VERSION_CHECK=1", "PIP_NO_DEPS=1")
 				err = copyPackage(root, filepath.Join(work, "hypernas"))

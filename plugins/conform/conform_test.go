@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/conform"
@@ -20,6 +21,18 @@ type sloppy struct {
 	process int // serial number of the process
 	calls   int
 	fitted  bool
+
+	cancelled time.Time // when Fit was
+}
+
+// CPUNow is that of a fit that goes on for 2 or for half a second after it was
+// cancelled.
+func (s *sloppy) CPUNow() (time.Duration, bool) {
+	took := 500 * time.Millisecond
+	if s.flaw == "slow and busy" {
+		took = 2 * time.Second
+	}
+	return min(time.Since(s.cancelled), took), strings.HasSuffix(s.flaw, "busy")
 }
 
 func (s *sloppy) Unchecked(*plugins.Vocabulary) plugins.Predictor { return s }
@@ -49,7 +62,7 @@ func (s *sloppy) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, 
 	}
 	if t.Batch.Len() > 30 && strings.HasPrefix(s.flaw, "slow") {
 		<-ctx.Done()
-		s.fitted = s.flaw == "slow and deaf"
+		s.cancelled = time.Now()
 		return plugins.Fitted{}, ctx.Err()
 	}
 	s.fitted = true
@@ -64,6 +77,12 @@ func (s *sloppy) Pretrain(context.Context, *plugins.Pretraining) ([]byte, error)
 }
 
 func (s *sloppy) Predict(_ context.Context, b *plugins.Batch) ([]float64, error) {
+	if s.flaw == "slow and deaf" && !s.cancelled.IsZero() {
+		s.fitted = time.Since(s.cancelled) > 2*time.Second
+	}
+	if s.flaw == "slow and late" && !s.cancelled.IsZero() {
+		s.fitted = true
+	}
 	if !s.fitted && s.flaw != "unfitted" {
 		return nil, plugins.ErrNotFitted
 	}
@@ -92,7 +111,7 @@ func TestEachFlawOfAPredictorIsFoundByName(t *testing.T) {
 	for flaw, want := range map[string][]string{
 		"": nil, "describe": {"describe"}, "options": {"options"}, "non-finite": {"non-finite"}, "unfitted": {"unfitted"},
 		"blocks": {"blocks"}, "seed": {"seed"}, "order": {"blocks", "order"}, "predict": {"predict"}, "empty": {"empty"},
-		"slow": nil, "slow and deaf": {"cancel"},
+		"slow": nil, "slow and late": nil, "slow and deaf": {"cancel"}, "slow, not busy": nil, "slow and busy": {"cancel"},
 		"pretrain": nil, "pretrain and draw": {"pretrain"}, "pretrain in vain": {"pretrain"},
 	} {
 		synctest.Test(t, func(t *testing.T) { // a clock that does not wait
