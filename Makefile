@@ -26,8 +26,9 @@ run: build ## rank the built-in predictors on the bundled search space and print
 test: ## run the tests with the race detector, in random order
 	$(GO) test $(RACE) -shuffle=on ./...
 
-test-kernels: ## run without the race detector what is slow with it: kernels, vector and portable, and NAS-Bench-101's enumeration
+test-kernels: ## run without the race detector what is slow with it: kernels, vector and portable, NAS-Bench-101's enumeration, every predictor on every space
 	$(GO) test ./internal/nn/... ./spaces/bundled/... ./internal/nb101/... ./spaces/nasbench101/...
+	$(GO) test ./cmd/hypernas -run 'TestEveryPredictorOnEverySpace|TestPredictorsOnLittle'
 	GOEXPERIMENT= $(GO) test ./internal/nn/... ./spaces/bundled/...
 
 lint: ## run golangci-lint, pinned
