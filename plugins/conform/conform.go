@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -40,9 +41,7 @@ const unknownOption = "no_such_option"
 // withUnknown returns options with one that no plugin has.
 func withUnknown(options map[string]string) map[string]string {
 	all := map[string]string{unknownOption: "1"}
-	for name, value := range options {
-		all[name] = value
-	}
+	maps.Copy(all, options)
 	return all
 }
 
@@ -75,10 +74,13 @@ func start[P any](ctx context.Context, r *Result, create func(context.Context) (
 	}, true
 }
 
+// describer is what predictors and spaces have in common.
+type describer interface {
+	Describe(ctx context.Context) (plugins.Description, error)
+}
+
 // describe checks that two descriptions of one plugin are valid and equal.
-func describe(ctx context.Context, r *Result, plugin interface {
-	Describe(context.Context) (plugins.Description, error)
-}) plugins.Description {
+func describe(ctx context.Context, r *Result, plugin describer) plugins.Description {
 	first, err := plugin.Describe(ctx)
 	if err != nil {
 		r.problem("Describe: %v", err)

@@ -33,8 +33,10 @@ type Project struct {
 	Checkout string // the root of the module hypernas that it builds against; see FindCheckout
 }
 
-// Kinds and Languages list what Write can write.
-func Kinds() []string     { return []string{"predictor", "space"} }
+// Kinds lists the kinds of plugin that Write can write.
+func Kinds() []string { return []string{"predictor", "space"} }
+
+// Languages lists the languages that Write can write in.
 func Languages() []string { return []string{"go", "python"} }
 
 var nameRule = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
@@ -57,8 +59,8 @@ func FindCheckout(from ...string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
+		if followed, err := filepath.EvalSymlinks(path); err == nil {
+			path = followed
 		}
 		for {
 			if isCheckout(path) {

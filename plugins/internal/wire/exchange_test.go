@@ -58,7 +58,9 @@ func dialServer(t *testing.T, server *grpc.Server, options ...grpc.DialOption) *
 	t.Cleanup(func() {
 		_ = conn.Close()
 		server.Stop()
-		<-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	})
 	return conn
 }
