@@ -142,6 +142,10 @@ func greet(ctx context.Context, p Plugin, o Options, variables func(scratch stri
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	said := &tail{log: o.Log.Named(p.Name)}
 	process := &Process{plugin: p, options: o, scratch: scratch, log: said}
+	if err := process.prepare(); err != nil {
+		return g, err
+	}
+	defer o.Processors.release(process.confinement.CPUs)
 	r, err := process.newRunner(variables(scratch))
 	if err != nil {
 		return g, err

@@ -16,9 +16,10 @@ func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: t
 
 func killGroup(p *os.Process) { _ = syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
-// peakBytes returns the peak resident set of a process that has ended, or 0.
-// On Linux it is at least that of this process at the fork, which the kernel
-// carries over an exec, so highWater is the better figure there.
+// peakBytes returns the peak resident set of a process that has ended, or 0
+// where it is not known. On Linux the kernel carries what the parent held at
+// the fork over to the child, so there only a figure above this process's own
+// is the child's.
 func peakBytes(s *os.ProcessState) int64 {
 	usage, ok := s.SysUsage().(*syscall.Rusage)
 	if !ok {
@@ -27,7 +28,11 @@ func peakBytes(s *os.ProcessState) int64 {
 	if runtime.GOOS == "darwin" || runtime.GOOS == "ios" {
 		return int64(usage.Maxrss) // bytes there, KiB elsewhere
 	}
-	return int64(usage.Maxrss) << 10
+	peak := int64(usage.Maxrss) << 10
+	if peak <= ownPeak() {
+		return 0
+	}
+	return peak
 }
 
 // signalName returns the name of the signal that ended a process.

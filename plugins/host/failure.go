@@ -14,6 +14,7 @@ type Failure struct {
 	// Reason is one line, such as "fit took longer than 30m0s".
 	Reason string
 	log    string
+	limits func() []string // nil where no process was started
 }
 
 // Error returns the reason.
@@ -21,6 +22,15 @@ func (f *Failure) Error() string { return f.Reason }
 
 // Log returns the end of what the process had logged.
 func (f *Failure) Log() string { return f.log }
+
+// Limits lists the limits and protections that held for the process, as
+// [Process.Limits] does.
+func (f *Failure) Limits() []string {
+	if f.limits == nil {
+		return nil
+	}
+	return f.limits()
+}
 
 // ending says how a process ended that nobody asked to end, or "" where it
 // was asked to; doing is what it was busy with.

@@ -19,7 +19,8 @@ type Limits struct {
 	// each of them. It holds on Linux only.
 	MemoryBytes int64
 	// Threads is what the plugin and the usual numerical libraries are told
-	// of processors, by environment variables.
+	// of processors, by environment variables. Options.Processors binds an
+	// external plugin to as many.
 	Threads int
 }
 
@@ -71,8 +72,9 @@ func environment(l Limits, scratch string) []string {
 	return env
 }
 
-// describe lists the limits that hold for a plugin of the given kind.
-func (l Limits) describe(kind Kind, supervised bool) []string {
+// describe lists the limits that hold for a plugin of the given kind; held is
+// nil where nothing is known of it.
+func (l Limits) describe(kind Kind, supervised bool, held *confined) []string {
 	var list []string
 	timeout := func(what string, d time.Duration) {
 		if d > 0 {
@@ -90,7 +92,11 @@ func (l Limits) describe(kind Kind, supervised bool) []string {
 		list = append(list, "memory "+formatBytes(l.MemoryBytes)+" of the process tree")
 	}
 	if l.Threads > 0 {
-		list = append(list, fmt.Sprintf("threads %d by environment", l.Threads))
+		by := " by environment"
+		if held != nil && held.Affinity {
+			by += " and affinity"
+		}
+		list = append(list, fmt.Sprintf("threads %d%s", l.Threads, by))
 	}
 	list = append(list, "environment by allow list", "scratch folder of its own")
 	if supervised {

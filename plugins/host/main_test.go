@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 			rogueMain(os.Args[2])
 			return
 		case "host":
+			if os.Args[2] == spyMode {
+				spyHost()
+				return
+			}
 			hostMain(os.Args[2], os.Args[3])
 			return
 		}
@@ -188,6 +192,8 @@ func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, e
 				return plugins.Fitted{}, err
 			}
 		}
+	case spyMode:
+		return plugins.Fitted{Warnings: spy(os.Args[3:])}, nil
 	case "refuse":
 		return plugins.Fitted{}, fmt.Errorf("chains: %w: no convolutions", plugins.ErrUnsupported)
 	case "environment":

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/hypernas/hypernas/plugins/internal/wire"
@@ -31,6 +33,10 @@ type Plugin struct {
 	Args []string
 	// Identity is "builtin:NAME@VERSION" or "sha256:HEX" of the executable.
 	Identity string
+
+	// contents are the hashes of the files of an external plugin by their
+	// names.
+	contents map[string]string
 
 	builtin string // what this process is called, as which it is called again; "" if external
 }
@@ -63,24 +69,57 @@ func External(kind Kind, name, path string, args ...string) (Plugin, error) {
 	if err != nil {
 		return Plugin{}, err
 	}
-	sum, err := identify(path)
+	sum, contents, err := identify(path)
 	if err != nil {
 		return Plugin{}, fmt.Errorf("%s %s: %w", kind, name, err)
 	}
-	return Plugin{Kind: kind, Name: name, Path: path, Args: args, Identity: "sha256:" + sum}, nil
+	return Plugin{Kind: kind, Name: name, Path: path, Args: args, Identity: "sha256:" + sum, contents: contents}, nil
+}
+
+// verify returns a Failure if an external plugin is no longer what it was
+// when External was called. What happens between this look and the start goes
+// unseen.
+func (p *Plugin) verify() error {
+	if p.builtin != "" {
+		return nil
+	}
+	sum, contents, err := identify(p.Path)
+	switch {
+	case err != nil:
+		return &Failure{Reason: fmt.Sprintf("it can't be read any more: %v", err)}
+	case "sha256:"+sum == p.Identity:
+		return nil
+	}
+	changed := ""
+	for _, name := range slices.Sorted(maps.Keys(contents)) {
+		if contents[name] != p.contents[name] {
+			changed = name
+			break
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.contents)) {
+		if _, there := contents[name]; !there && changed == "" {
+			changed = name
+		}
+	}
+	return &Failure{Reason: fmt.Sprintf("it was changed since the run began (%s); start the run again", changed)}
 }
 
 // identify returns the SHA-256 that tells one version of a plugin from
-// another, in hexadecimal.
-func identify(path string) (string, error) {
+// another, in hexadecimal, and those of the files that it is made of by their
+// names.
+func identify(path string) (sum string, contents map[string]string, err error) {
 	script, err := isScript(path)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if script {
 		return hashFolder(filepath.Dir(path))
 	}
-	return hashFile(path)
+	if sum, err = hashFile(path); err != nil {
+		return "", nil, err
+	}
+	return sum, map[string]string{filepath.Base(path): sum}, nil
 }
 
 func isScript(path string) (script bool, err error) {
@@ -104,18 +143,32 @@ const (
 	maxScriptBytes = 1 << 30
 )
 
+// runFiles are names of files of which one stands in every folder of a run:
+// what hypernas writes beside a script is no part of it.
+func runFiles() []string { return []string{"run.lock", "records.jsonl"} }
+
 // hashFolder returns the SHA-256 of the names and contents of the regular files
-// below dir, without hidden ones and what Python compiles.
-func hashFolder(dir string) (string, error) {
+// below dir, and those of each, without hidden ones, what Python compiles, and
+// folders of runs.
+func hashFolder(dir string) (sum string, contents map[string]string, err error) {
 	h := sha256.New()
-	files, size := 0, int64(0)
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	contents = make(map[string]string)
+	size := int64(0)
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		switch {
 		case path != dir && strings.HasPrefix(d.Name(), "."), d.Name() == "__pycache__":
 			if d.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		case d.IsDir():
+			if path != dir && slices.ContainsFunc(runFiles(), func(name string) bool {
+				_, err := os.Lstat(filepath.Join(path, name))
+				return err == nil
+			}) {
 				return filepath.SkipDir
 			}
 			return nil
@@ -126,8 +179,8 @@ func hashFolder(dir string) (string, error) {
 		if err != nil {
 			return err
 		}
-		files, size = files+1, size+info.Size()
-		if files > maxScriptFiles || size > maxScriptBytes {
+		size += info.Size()
+		if len(contents) == maxScriptFiles || size > maxScriptBytes {
 			return fmt.Errorf("folder %s holds more than a plugin should; move the script into a folder of its own", dir)
 		}
 		name, err := filepath.Rel(dir, path)
@@ -138,13 +191,14 @@ func hashFolder(dir string) (string, error) {
 		if err != nil {
 			return err
 		}
+		contents[filepath.ToSlash(name)] = sum
 		fmt.Fprintf(h, "%s  %q\n", sum, filepath.ToSlash(name))
 		return nil
 	})
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil)), contents, nil
 }
 
 // hashFile returns the SHA-256 of a regular file in hexadecimal.

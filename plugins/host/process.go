@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
 	"time"
 
@@ -27,7 +28,16 @@ type Options struct {
 	// TempDir is where scratch folders are made; "" means os.TempDir. A path
 	// of more than 50 bytes may be too long for the socket inside.
 	TempDir string
+	// Sandbox says which files an external plugin may reach.
+	Sandbox Sandbox
+	// Processors deals out processors to external plugins, as many as
+	// Limits.Threads; nil leaves them all to every plugin.
+	Processors *Processors
 }
+
+// ErrSandbox is wrapped by the error of a plugin that can't be started in the
+// sandbox that it was given; no process was started.
+var ErrSandbox = errors.New("the sandbox does not allow it")
 
 const (
 	// exitPatience is how long after its connection broke a process is
@@ -47,6 +57,8 @@ type Process struct {
 	client  *goplugin.Client
 	runner  *treeRunner
 	log     *tail
+
+	confinement confinement // where it is supervised
 
 	close func() error
 }
@@ -98,6 +110,9 @@ func launch(ctx context.Context, p Plugin, kind Kind, o Options) (*Process, any,
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
+	if err := p.verify(); err != nil {
+		return nil, nil, err
+	}
 	// A short name: the path of a socket in it may have 103 bytes on macOS,
 	// where the folder for temporary files has 49.
 	scratch, err := os.MkdirTemp(o.TempDir, "hn-")
@@ -106,6 +121,9 @@ func launch(ctx context.Context, p Plugin, kind Kind, o Options) (*Process, any,
 	}
 	process := &Process{plugin: p, options: o, scratch: scratch, log: &tail{log: o.Log.Named(p.Name)}}
 	process.close = sync.OnceValue(process.end)
+	if err := process.prepare(); err != nil {
+		return nil, nil, errors.Join(err, process.Close())
+	}
 
 	startCtx, cancel := withLimit(ctx, o.Limits.Start)
 	defer cancel()
@@ -121,6 +139,21 @@ func launch(ctx context.Context, p Plugin, kind Kind, o Options) (*Process, any,
 		err = process.startFailure(startCtx, err)
 	}
 	return nil, nil, errors.Join(err, closeErr)
+}
+
+// prepare decides what the process may reach.
+func (p *Process) prepare() (err error) {
+	if !p.plugin.supervised() {
+		return nil
+	}
+	o := &p.options
+	if p.confinement, err = p.plugin.confine(o.Sandbox, p.scratch, cmp.Or(o.TempDir, os.TempDir())); err != nil {
+		return fmt.Errorf("start %s: %w: %w", p.plugin.Name, ErrSandbox, err)
+	}
+	p.confinement.Landlock = landlockVersion()
+	p.confinement.ShmBytes = o.Limits.MemoryBytes
+	p.confinement.CPUs = o.Processors.take(o.Limits.Threads)
+	return nil
 }
 
 // start starts the process and returns the client of its kind. If ctx ends
@@ -180,6 +213,7 @@ func (p *Process) newRunner(env []string) (*treeRunner, error) {
 		Env:         append(environment(p.options.Limits, p.scratch), env...),
 		Dir:         p.scratch,
 		MemoryBytes: p.options.Limits.MemoryBytes,
+		Confinement: p.confinement,
 	})
 	if err != nil {
 		return nil, err
@@ -215,6 +249,9 @@ func (p *Process) startFailure(ctx context.Context, err error) error {
 			if said := p.log.last(); said != "" && p.log.panicLine() == "" {
 				printed += "; the last that it logged is " + quote(said)
 			}
+			if r.Exited && r.Status != 0 && r.Held.Landlock > 0 {
+				printed += "; what it may read is its own folder and the system's, and what --allow adds"
+			}
 			return p.failure(reason + printed)
 		}
 	}
@@ -223,6 +260,9 @@ func (p *Process) startFailure(ctx context.Context, err error) error {
 
 // ended returns the report of the process, if it has ended.
 func (p *Process) ended() (report, bool) {
+	if p.runner == nil {
+		return report{}, false
+	}
 	select {
 	case <-p.runner.done:
 		return p.runner.report, true
@@ -232,7 +272,7 @@ func (p *Process) ended() (report, bool) {
 }
 
 func (p *Process) failure(reason string) error {
-	return &Failure{Reason: reason, log: p.log.String()}
+	return &Failure{Reason: reason, log: p.log.String(), limits: p.Limits}
 }
 
 // Close kills the process with all that descends from it, waits until it is
@@ -241,6 +281,7 @@ func (p *Process) failure(reason string) error {
 func (p *Process) Close() error { return p.close() }
 
 func (p *Process) end() error {
+	defer p.options.Processors.release(p.confinement.CPUs)
 	var left error
 	if p.runner != nil {
 		p.runner.tree.kill()
@@ -262,10 +303,23 @@ func (p *Process) end() error {
 // Plugin returns what was launched.
 func (p *Process) Plugin() Plugin { return p.plugin }
 
-// Limits lists the limits and protections that hold for the process, for the
-// record.
+// Limits lists the limits and protections that held for the process, for the
+// record. What of them the system decides is known after Close.
 func (p *Process) Limits() []string {
-	return p.options.Limits.describe(p.plugin.Kind, p.plugin.supervised())
+	var held *confined
+	if r, ended := p.ended(); ended && p.plugin.supervised() {
+		held = &r.Held
+	}
+	list := p.options.Limits.describe(p.plugin.Kind, p.plugin.supervised(), held)
+	switch {
+	case held != nil:
+		list = append(list, held.describe(&p.options.Sandbox)...)
+	case p.plugin.builtin != "":
+		list = append(list, "no sandbox: built in and trusted")
+	case !canSupervise:
+		list = append(list, "no sandbox: there is none on "+runtime.GOOS)
+	}
+	return list
 }
 
 // CPUSeconds returns the user and system time that the process tree took, 0

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,7 +41,7 @@ func self() (string, error) { return "/proc/self/exe", nil }
 // input is a pipe that carries the order and then stays open for as long as
 // the plugin may run; it closes with the host, whatever ends the host.
 func newSupervised(o order) (*tree, error) {
-	if os.Getenv(superviseKey) != "" {
+	if os.Getenv(superviseKey) != "" || os.Getenv(confineKey) != "" {
 		// Without this a program that forgot the call would start itself without end.
 		return nil, errors.New("this process is a supervisor: its main has to begin with host.SuperviseMain")
 	}
@@ -101,6 +102,9 @@ func newSupervised(o order) (*tree, error) {
 // main function that launches plugins calls it before anything else, as does
 // TestMain.
 func SuperviseMain() {
+	if os.Getenv(confineKey) != "" {
+		confineMain()
+	}
 	if os.Getenv(superviseKey) == "" {
 		return
 	}
@@ -151,14 +155,18 @@ func supervise(o order, control io.Reader) report {
 			stop = sig != unix.SIGCHLD
 		case <-hostGone:
 			stop = true
+		case s.began = <-s.beginning:
+			s.beginning = nil
 		case <-ticker.C:
-			held := residentBytes(descendants(os.Getpid()))
-			s.peakBytes = max(s.peakBytes, held)
+			held := s.look()
 			if o.MemoryBytes > 0 && held > o.MemoryBytes {
 				s.heldBytes = held
 				stop = true
 			}
 		}
+	}
+	if !s.ended {
+		s.look()
 	}
 	s.reap()
 	r := report{Killed: !s.ended, HeldBytes: s.heldBytes}
@@ -170,7 +178,19 @@ func supervise(o order, control io.Reader) report {
 		s.reap()
 	}
 	_ = os.RemoveAll(o.Dir)
-	r.CPUSeconds, r.PeakBytes = s.cpu.Seconds(), s.peakBytes
+	if s.beginning != nil {
+		s.began = <-s.beginning // Its other end is closed: nobody is left to hold it.
+	}
+	r.Held, r.CPUSeconds, r.PeakBytes = s.began.held, s.cpu.Seconds(), s.peakBytes
+	// What a process held before it became the plugin counts for it in the
+	// kernel's books, so these tell something from there on.
+	if floor := max(ownPeak(), s.began.held.PeakBytes); s.largestBytes > floor+floorSlack {
+		r.PeakBytes = max(r.PeakBytes, s.largestBytes)
+	}
+	if s.began.err != nil {
+		r.StartError = s.began.err.Error()
+		return r
+	}
 	switch {
 	case s.status.Exited():
 		r.Exited, r.Killed, r.Status = true, false, s.status.ExitStatus()
@@ -182,30 +202,99 @@ func supervise(o order, control io.Reader) report {
 
 // supervisor is the state of supervise.
 type supervisor struct {
-	pid       int // of the plugin
-	ended     bool
-	status    unix.WaitStatus // of the plugin, once it has ended
-	alone     bool            // no child is left, and so no descendant
-	cpu       time.Duration   // of all that was reaped
-	peakBytes int64
-	heldBytes int64
+	pid          int              // of the plugin
+	beginning    <-chan beginning // nil once it has begun
+	began        beginning
+	ended        bool
+	status       unix.WaitStatus // of the plugin, once it has ended
+	alone        bool            // no child is left, and so no descendant
+	cpu          time.Duration   // of all that was reaped
+	peakBytes    int64           // as it was seen
+	largestBytes int64           // peak of the largest process that was reaped, or of what it was before
+	heldBytes    int64
 }
 
-// start starts the plugin, in a process group of its own, with nothing to
-// read.
+// beginning is how the plugin began.
+type beginning struct {
+	held confined
+	err  error
+}
+
+// floorSlack is what a process may take between its last look at itself and
+// its becoming the plugin.
+const floorSlack = 1 << 20
+
+// look looks at the memory of the process tree and returns what it holds.
+func (s *supervisor) look() int64 {
+	pids := descendants(os.Getpid())
+	held := residentBytes(pids)
+	if s.beginning != nil {
+		return held // of what is not yet the plugin
+	}
+	s.peakBytes = max(s.peakBytes, held)
+	for _, pid := range pids {
+		s.peakBytes = max(s.peakBytes, highWater(pid))
+	}
+	return held
+}
+
+// start starts a process that confines itself and becomes the plugin, in a
+// process group and, where it can be, namespaces of its own, with nothing to
+// read. How that went comes through s.beginning.
 func (s *supervisor) start(o order) error {
-	null, err := os.Open(os.DevNull)
+	var files [5]*os.File // null, step to read and to write, status to read and to write
+	defer func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	}()
+	var err error
+	if files[0], err = os.Open(os.DevNull); err != nil {
+		return err
+	}
+	if files[1], files[2], err = os.Pipe(); err != nil {
+		return err
+	}
+	if files[3], files[4], err = os.Pipe(); err != nil {
+		return err
+	}
+	path, err := self()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = null.Close() }()
-	s.pid, err = syscall.ForkExec(o.Path, o.Args, &syscall.ProcAttr{
-		Dir:   o.Dir,
-		Env:   o.Env,
-		Files: []uintptr{null.Fd(), 1, 2},
-		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
-	})
+	attempts := append(namespaces(), &syscall.SysProcAttr{}) // at last, without
+	for _, sys := range attempts {
+		sys.Setpgid, sys.Pdeathsig = true, syscall.SIGKILL
+		s.pid, err = syscall.ForkExec(path, append([]string{os.Args[0], "supervise"}, o.Args...), &syscall.ProcAttr{
+			Dir:   o.Dir,
+			Env:   []string{confineKey + "=1", "GOMAXPROCS=1"},
+			Files: []uintptr{files[0].Fd(), 1, 2, files[1].Fd(), files[4].Fd()},
+			Sys:   sys,
+		})
+		if err == nil {
+			message := step{Path: o.Path, Args: o.Args, Env: o.Env, Confinement: o.Confinement, Namespaces: sys.Cloneflags != 0}
+			s.beginning = watchBeginning(message, files[2], files[3])
+			files[2], files[3] = nil, nil
+			return nil
+		}
+	}
 	return err
+}
+
+// watchBeginning sends the step to the process that confines itself, and its
+// status through the channel. It closes both files.
+func watchBeginning(message step, to, from *os.File) <-chan beginning {
+	c := make(chan beginning, 1)
+	go func() {
+		defer func() { _, _ = to.Close(), from.Close() }()
+		if err := json.NewEncoder(to).Encode(message); err != nil {
+			c <- beginning{} // It has ended, which the supervisor sees.
+			return
+		}
+		held, err := readAccount(from)
+		c <- beginning{held, err}
+	}()
+	return c
 }
 
 // reap collects all children that have ended.
@@ -224,7 +313,7 @@ func (s *supervisor) reap() {
 			return
 		}
 		s.cpu += time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-		s.peakBytes = max(s.peakBytes, usage.Maxrss<<10)
+		s.largestBytes = max(s.largestBytes, usage.Maxrss<<10)
 		if pid == s.pid {
 			s.ended, s.status = true, status
 		}
@@ -323,6 +412,26 @@ func highWater(pid int) int64 {
 	return kib << 10
 }
 
+// waitAndKillGroup waits for a process and kills what it leaves behind in its
+// group.
+func waitAndKillGroup(cmd *exec.Cmd) error {
+	// As long as nobody has waited for the process, its number is that of no
+	// other group.
+	for errors.Is(unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+	}
+	killGroup(cmd.Process)
+	return cmd.Wait()
+}
+
+// ownPeak returns the peak resident set of this process.
+func ownPeak() int64 {
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		return 0
+	}
+	return usage.Maxrss << 10
+}
+
 // residentBytes returns the sum of the resident sets of processes.
 func residentBytes(pids []int) int64 {
 	total := int64(0)
@@ -338,4 +447,20 @@ func residentBytes(pids []int) int64 {
 		}
 	}
 	return total
+}
+
+// usableProcessors returns the numbers of the processors that this process
+// may run on.
+func usableProcessors() []int {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &set); err != nil {
+		return nil
+	}
+	var numbers []int
+	for number := range 8 * int(unsafe.Sizeof(set)) {
+		if set.IsSet(number) {
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers
 }

@@ -19,6 +19,7 @@ type order struct {
 	Env         []string
 	Dir         string // scratch folder; it is removed at the end
 	MemoryBytes int64  // 0 means no limit
+	Confinement confinement
 }
 
 // report is what is known of a process tree once it has ended.
@@ -31,9 +32,10 @@ type report struct {
 	// HeldBytes is what the tree held when it was killed for exceeding its
 	// memory limit, 0 where it was not.
 	HeldBytes  int64
-	CPUSeconds float64 // user and system, of the whole tree where it is supervised
-	PeakBytes  int64   // of resident memory: of the tree as it was seen, and of its largest process
-	Lost       string  // why the rest of the report is missing, or ""
+	CPUSeconds float64  // user and system, of the whole tree where it is supervised
+	PeakBytes  int64    // of resident memory: of the tree as it was seen, and of its largest process; 0 where it is not known
+	Lost       string   // why the rest of the report is missing, or ""
+	Held       confined // where it is supervised
 }
 
 // tree is a plugin's process with all that descends from it.
@@ -73,7 +75,7 @@ func newDirect(o order) (*tree, error) {
 			return err
 		},
 		wait: func() report {
-			err := cmd.Wait()
+			err := waitAndKillGroup(cmd)
 			_ = lifelineWrite.Close()
 			return d.end(cmd.ProcessState, err)
 		},
@@ -141,9 +143,7 @@ func (d *direct) end(s *os.ProcessState, err error) report {
 		CPUSeconds: (s.UserTime() + s.SystemTime()).Seconds(),
 		PeakBytes:  max(d.peakBytes, d.highWater),
 	}
-	if r.PeakBytes == 0 {
-		r.PeakBytes = peakBytes(s)
-	}
+	r.PeakBytes = max(r.PeakBytes, peakBytes(s))
 	switch {
 	case d.killed && (!r.Exited || runtime.GOOS == "windows"): // where a killed process exits with 1
 		r.Killed, r.Exited = true, false
