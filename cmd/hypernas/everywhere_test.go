@@ -83,7 +83,7 @@ func TestPredictorsOnLittle(t *testing.T) {
 
 // useMirror makes a user's cache of the mirror beside the project, if there is
 // one. What spaces derive is written elsewhere.
-func useMirror(t *testing.T) {
+func useMirror(t testing.TB) {
 	t.Helper()
 	mirror, err := filepath.Abs(filepath.Join("..", "..", "..", "shared", "mirror"))
 	if err != nil {
@@ -106,7 +106,7 @@ func useMirror(t *testing.T) {
 }
 
 // some returns n architectures of a space, evenly spread, with their labels.
-func some(t *testing.T, s plugins.Space, n int) (*plugins.Vocabulary, *plugins.Batch, []float64) {
+func some(t testing.TB, s plugins.Space, n int) (*plugins.Vocabulary, *plugins.Batch, []float64) {
 	t.Helper()
 	info, err := s.Open(t.Context(), nil)
 	if errors.Is(err, plugins.ErrDataMissing) {
@@ -181,4 +181,50 @@ func everywhere(t *testing.T, p builtin[plugins.Predictor], v *plugins.Vocabular
 		}
 	}
 	return values, nil
+}
+
+// BenchmarkNASBench201 is a fit on 156 labels of NAS-Bench-201 and the values of
+// all its 15,625 architectures, in this process, with each predictor's defaults.
+func BenchmarkNASBench201(b *testing.B) {
+	useMirror(b)
+	space, _ := find(builtinSpaces(), "nasbench201")
+	v, rows, labels := some(b, space.create(), 15625)
+	const budget = 156
+	train := make([]int, budget)
+	own := make([]float64, budget)
+	for k := range train {
+		train[k] = k * rows.Len() / budget
+		own[k] = labels[train[k]]
+	}
+	training := plugins.Training{Vocabulary: *v, Batch: rows.Select(train), Labels: own, Seed: 1, Log: slog.New(slog.DiscardHandler)}
+	for _, p := range builtinPredictors() {
+		b.Run(p.name, func(b *testing.B) {
+			d, err := describe(b.Context(), p)
+			if err != nil {
+				b.Fatal(err)
+			}
+			t := training
+			if d.UsesPool {
+				t.Pool = *rows
+			}
+			if pretrainer, ok := p.create().(plugins.Pretrainer); ok {
+				// A run pretrains once for all trials of a split.
+				t.Artifact, err = pretrainer.Pretrain(b.Context(), &plugins.Pretraining{Vocabulary: *v, Pool: *rows, Seed: 2, Log: t.Log})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				predictor := p.create()
+				if _, err := predictor.Fit(b.Context(), &t); errors.Is(err, plugins.ErrUnsupported) {
+					b.Skip(err)
+				} else if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := predictor.Predict(b.Context(), rows); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
