@@ -191,11 +191,10 @@ func (l *line) search(ctx context.Context, step, most float64) (point, error) {
 		case math.Abs(p.slope) <= -curvature*l.slope || (step >= most && p.slope < 0):
 			l.found = p.value
 			return p, nil
-		case p.slope >= 0:
-			// The least is between the two; keep the lower as low.
-			low, high = p, low
 		default:
-			if (high.step-low.step)*(p.slope) >= 0 && !math.IsInf(high.step, 1) {
+			// The least lies where p's slope leads down to: keep as high the
+			// end on that side.
+			if (high.step-low.step)*p.slope >= 0 {
 				high = low
 			}
 			low = p

@@ -243,8 +243,13 @@ func (l *layouts) counts(k int, c *plugins.Cell) [][]float64 {
 
 func (l *layouts) groups() []Group {
 	return []Group{
-		{Name: "cost"}, {Name: "totals"}, {Name: "stage"},
-		{Name: "src", CenterOnly: true}, {Name: "dst", CenterOnly: true}, {Name: "onehot", CenterOnly: true}, {Name: "attributes"},
+		{Name: "cost"},
+		{Name: "totals"},
+		{Name: "stage"},
+		{Name: "src", CenterOnly: true},
+		{Name: "dst", CenterOnly: true},
+		{Name: "onehot", CenterOnly: true},
+		{Name: "attributes"},
 	}
 }
 

@@ -161,3 +161,29 @@ func TestMistakes(t *testing.T) {
 		}
 	})
 }
+
+// TestPinnedValues fails when predictions change: then the predictor's version
+// must rise. The values are this package's own; their last digits depend on the
+// processor.
+func TestPinnedValues(t *testing.T) {
+	want := map[string][]float64{
+		"gp":      {-.799475, -.799475, .311408},
+		"gp-ard":  {-.808788, -.808788, .128877},
+		"gp-warp": {-1.129698, -1.129698, .059329},
+		"gp-wl":   {-.821453, -.821453, .309992},
+	}
+	each(t, func(t *testing.T, create func() plugins.Predictor) {
+		d, err := create().Describe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		training, test, _ := plugintest.Deal(t, 30)
+		test = test.Slice(0, 3)
+		got := fit(t, create(), training, &test)
+		for i, want := range want[d.Name] {
+			if !(math.Abs(got[i]-want) <= 1e-4) {
+				t.Errorf("row %d: got %.6f, want %v: has version %d risen?", i, got[i], want, d.Version)
+			}
+		}
+	})
+}

@@ -27,8 +27,8 @@ type Grouped struct {
 	name, summary string
 	defaults      groupedOptions
 
-	features   *feature.ScaledGroups // nil before Fit
-	model      *gp.Model             // nil where nothing varies
+	features *feature.ScaledGroups // nil before Fit
+	model    *gp.Model             // nil where nothing varies
 }
 
 var _ plugins.Predictor = (*Grouped)(nil)

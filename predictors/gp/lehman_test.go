@@ -18,9 +18,12 @@ import (
 // vertices, with none and skip among the operations.
 func cells() (plugins.Vocabulary, plugins.Batch, []float64) {
 	v := plugins.Vocabulary{Ops: []plugins.Op{
-		{Name: "in", Kind: plugins.KindInput}, {Name: "out", Kind: plugins.KindOutput},
-		{Name: "none", Kind: plugins.KindNone}, {Name: "skip", Kind: plugins.KindSkip},
-		{Name: "conv", Kind: plugins.KindConv, Kernel: 3}, {Name: "pool", Kind: plugins.KindAvgPool, Kernel: 3},
+		{Name: "in", Kind: plugins.KindInput},
+		{Name: "out", Kind: plugins.KindOutput},
+		{Name: "none", Kind: plugins.KindNone},
+		{Name: "skip", Kind: plugins.KindSkip},
+		{Name: "conv", Kind: plugins.KindConv, Kernel: 3},
+		{Name: "pool", Kind: plugins.KindAvgPool, Kernel: 3},
 	}}
 	// Operations stand on edges 0-1, 0-2, 1-2, 0-3, 1-3, 2-3.
 	edges := []plugins.Edge{{From: 0, To: 1}, {From: 0, To: 2}, {From: 0, To: 4}, {From: 1, To: 3}, {From: 1, To: 5}, {From: 2, To: 6}, {From: 3, To: 6}, {From: 4, To: 7}, {From: 5, To: 7}, {From: 6, To: 7}}
