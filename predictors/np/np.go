@@ -31,6 +31,7 @@ type options struct {
 	Layers  int     `option:"layers" doc:"number of graph layers"`
 	Hidden  int     `option:"hidden" doc:"width of the fully connected layer"`
 	Dropout float64 `option:"dropout" doc:"probability of dropout after each graph layer and the fully connected one"`
+	Label   string  `option:"label" doc:"transform of the labels before the fit; with rank-gauss the order of the predictions alone is meant" choices:"z-score,rank-gauss"`
 	Epochs  int     `option:"epochs" doc:"passes over the training set"`
 	Batch   int     `option:"batch" doc:"architectures in a training step; what is left over at the end of an epoch is dropped"`
 	Rate    float64 `option:"rate" doc:"learning rate of Adam at the start; it falls to 0 along a cosine"`
@@ -42,7 +43,7 @@ type options struct {
 // fully connected 128, dropout .1, 300 epochs, batch 10, learning rate 1e-4 and
 // weight decay 1e-3: the reproduction's train.py and model.py. Neither prunes.
 func defaults() options {
-	return options{Width: 144, Layers: 3, Hidden: 128, Dropout: .1, Epochs: 300, Batch: 10, Rate: 1e-4, Decay: 1e-3}
+	return options{Width: 144, Layers: 3, Hidden: 128, Dropout: .1, Label: "z-score", Epochs: 300, Batch: 10, Rate: 1e-4, Decay: 1e-3}
 }
 
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
@@ -119,16 +120,18 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	rows := t.Batch.Len()
-	if rows == 0 || len(t.Labels) != rows {
-		return fmt.Errorf("%w: %d labels for %d architectures", plugins.ErrInput, len(t.Labels), rows)
+	if err := feature.CheckLabels(t.Labels, t.Batch.Len()); err != nil {
+		return err
 	}
 	*p = Predictor{options: o, vocabulary: t.Vocabulary}
 	graphs := p.read(&t.Batch)
-	labels := make([]float64, rows)
+	labels := make([]float64, len(t.Labels))
 	p.mean, p.sd = feature.Moments(t.Labels)
 	for i, y := range t.Labels {
 		labels[i] = (y - p.mean) / p.sd
+	}
+	if o.Label == "rank-gauss" {
+		feature.RankGaussTo(labels, t.Labels)
 	}
 	rng := rand.New(rand.NewPCG(t.Seed, stream))
 	m := newModel(&o, feature.NewNodes(&t.Vocabulary, t.Batch.Networks, feature.Joined), rng)
@@ -156,7 +159,8 @@ func (p *Predictor) read(b *plugins.Batch) []feature.Graph {
 	return graphs
 }
 
-// Predict implements [plugins.Predictor]. Values are on the labels' scale.
+// Predict implements [plugins.Predictor]. Values have the labels' mean and
+// deviation; with label=rank-gauss their order alone is meant.
 func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
 	values, err := p.predict(ctx, b)
 	if err != nil {

@@ -1,0 +1,211 @@
+package pinat_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/plugintest"
+	"github.com/hypernas/hypernas/predictors/pinat"
+)
+
+func create() plugins.Predictor { return pinat.New() }
+
+// small is a network that trains in a moment.
+func small() map[string]string {
+	return map[string]string{"width": "16", "layers": "1", "head": "8", "inner": "16", "epochs": "5"}
+}
+
+func TestConformance(t *testing.T) { plugintest.Predictor(t, create, plugintest.With(small())) }
+
+// concordance is the share of pairs that x and y order alike.
+func concordance(x, y []float64) float64 {
+	good, all := 0., 0.
+	for i := range x {
+		for j := range i {
+			if y[i] != y[j] {
+				all++
+				if (x[i] < x[j]) == (y[i] < y[j]) {
+					good++
+				}
+			}
+		}
+	}
+	return good / all
+}
+
+func TestLearns(t *testing.T) {
+	for name, c := range map[string]map[string]string{
+		"as published":      {},
+		"pruned":            {"prune": "true"},
+		"eigenvectors":      {"position": "eigenvectors"},
+		"without positions": {"position": "none"},
+		"rank-Gauss":        {"label": "rank-gauss"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			training, test, target := plugintest.Deal(t, 60)
+			training.Options = map[string]string{"width": "32", "layers": "2", "head": "16", "inner": "64", "epochs": "40", "rate": "2e-3"}
+			for k, v := range c {
+				training.Options[k] = v
+			}
+			p := pinat.New()
+			if _, err := p.Fit(t.Context(), training); err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.Predict(t.Context(), &test)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c := concordance(got, target); c < .75 {
+				t.Errorf("orders %.2f of the pairs right, want .75", c)
+			}
+			// Values are on the labels' scale, 10 to 80.
+			for i, v := range got {
+				if math.Abs(v-target[i]) > 40 {
+					t.Errorf("row %d: got %.1f, want about %.1f", i, v, target[i])
+				}
+			}
+		})
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	training, test, _ := plugintest.Deal(t, 5)
+	if _, err := pinat.New().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
+		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
+	}
+	for name, value := range map[string]string{
+		"width": "0", "layers": "-1", "heads": "0", "head": "0", "inner": "0", "hidden": "0", "set-heads": "0", "set-width": "0", "position": "sinus",
+		"dropout": "NaN", "label": "warp", "epochs": "0", "batch": "0", "rate": "0", "decay": "-1", "depth": "2",
+	} {
+		training.Options = map[string]string{name: value}
+		if _, err := pinat.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+			t.Errorf("%s=%s: got %v, want ErrOption", name, value, err)
+		}
+	}
+	training.Options, training.Labels = nil, training.Labels[:4]
+	if _, err := pinat.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+		t.Errorf("a label missing: got %v, want ErrInput", err)
+	}
+	training.Labels = append(training.Labels, math.NaN())
+	if _, err := pinat.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+		t.Errorf("a label that is no number: got %v, want ErrInput", err)
+	}
+}
+
+// TestFewAndEqual: a row or two, rows of one label, and one architecture many
+// times over still give finite predictions.
+func TestFewAndEqual(t *testing.T) {
+	for name, change := range map[string]func(*plugins.Training){
+		"one row":  func(p *plugins.Training) { p.Batch, p.Labels = p.Batch.Slice(0, 1), p.Labels[:1] },
+		"two rows": func(p *plugins.Training) { p.Batch, p.Labels = p.Batch.Slice(0, 2), p.Labels[:2] },
+		"one label": func(p *plugins.Training) {
+			for i := range p.Labels {
+				p.Labels[i] = .1
+			}
+		},
+		"one architecture": func(p *plugins.Training) { p.Batch = p.Batch.Select(make([]int, 12)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			training, test, _ := plugintest.Deal(t, 12)
+			training.Options = small()
+			change(training)
+			p := pinat.New()
+			if _, err := p.Fit(t.Context(), training); err != nil {
+				t.Fatal(err)
+			}
+			got, err := p.Predict(t.Context(), &test)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range got {
+				if math.IsNaN(v) || math.IsInf(v, 0) {
+					t.Fatalf("got %v", v)
+				}
+			}
+		})
+	}
+}
+
+// TestLargerGraphs: an architecture may be larger than any seen in training,
+// and a prediction doesn't depend on what it stands in a batch with.
+func TestLargerGraphs(t *testing.T) {
+	for _, position := range []string{"laplacian", "eigenvectors"} {
+		training, _, _ := plugintest.Deal(t, 10)
+		training.Options = small()
+		training.Options["position"] = position
+		p := pinat.New()
+		if _, err := p.Fit(t.Context(), training); err != nil {
+			t.Fatal(err)
+		}
+		var b plugins.Batch
+		for _, size := range []int{3, 40, 9, 150} {
+			c := plugins.Cell{Nodes: []plugins.Node{{Op: 0}}}
+			for i := 1; i < size; i++ {
+				op := 5
+				if i == size-1 {
+					op = 1
+				}
+				c.Nodes = append(c.Nodes, plugins.Node{Op: op})
+				c.Edges = append(c.Edges, plugins.Edge{From: i - 1, To: i})
+			}
+			b.Networks = append(b.Networks, plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1, Attrs: []float64{8, 8, 1}}}})
+			b.Numbers = append(b.Numbers, 0, 0)
+		}
+		if err := b.Validate(&training.Vocabulary); err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Predict(t.Context(), &b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			one := b.Slice(i, i+1)
+			alone, err := p.Predict(t.Context(), &one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if alone[0] != got[i] {
+				t.Errorf("%s: row %d: got %v among others, %v alone", position, i, got[i], alone[0])
+			}
+		}
+		if got[0] == got[3] {
+			t.Errorf("%s: got %v, want different values", position, got)
+		}
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	training, _, _ := plugintest.Deal(t, 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := pinat.New().Fit(ctx, training); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// TestVersion guards the promise that predictions with equal options change only
+// together with Version: bring both up to date.
+func TestVersion(t *testing.T) {
+	training, test, _ := plugintest.Deal(t, 30)
+	training.Options = map[string]string{"epochs": "5", "rate": "1e-3"}
+	p := pinat.New()
+	if _, err := p.Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	test = test.Slice(0, 3)
+	got, err := p.Predict(t.Context(), &test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Written by this test. Between kernel paths sums differ in the last bits.
+	want := []float64{18.0093, 20.3785, 67.8138}
+	for i := range want {
+		if math.Abs(got[i]-want[i]) > 1e-2 {
+			t.Errorf("version %d: got %.4f, want %.4f", pinat.Version, got, want)
+			break
+		}
+	}
+}

@@ -1,0 +1,220 @@
+// Package tnasp is the predictor of Lu et al., "TNASP: A Transformer-based NAS
+// Predictor with a Self-evolution Framework" (NeurIPS 2021): a transformer
+// encoder over the nodes of an architecture, whose positional encoding is a
+// linear map of the graph's Laplacian, trained by regression on the labels.
+//
+// The authors' code is unpublished. The form of the network and the settings are
+// those of the same authors' PINAT (github.com/ShunLu91/PINAT), whose encoder is
+// TNASP's with permutation-invariant parts added: those are left out here, and
+// all four heads are self-attention's.
+package tnasp
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/hypernas/hypernas/internal/nn/fit"
+	"github.com/hypernas/hypernas/internal/nn/fuse"
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/feature"
+)
+
+// Version rises whenever predictions with equal options change.
+const Version = 1
+
+// options are what a user may choose.
+type options struct {
+	Width    int     `option:"width" doc:"width of a node between layers"`
+	Layers   int     `option:"layers" doc:"number of transformer layers"`
+	Heads    int     `option:"heads" doc:"attention heads of a layer"`
+	Head     int     `option:"head" doc:"width of a head"`
+	Inner    int     `option:"inner" doc:"width inside the position-wise networks"`
+	Hidden   int     `option:"hidden" doc:"width of the regressor's hidden layer"`
+	Position string  `option:"position" doc:"where a node stands: its row of the Laplacian, its entries in the first eigenvectors of the normalized one, or nothing" choices:"laplacian,eigenvectors,none"`
+	Dropout  float64 `option:"dropout" doc:"probability of dropout: embeddings, attention weights, each part of a layer, the hidden layer"`
+	Label    string  `option:"label" doc:"transform of the labels before the fit; with rank-gauss the order of the predictions alone is meant" choices:"z-score,rank-gauss"`
+	Epochs   int     `option:"epochs" doc:"passes over the training set"`
+	Batch    int     `option:"batch" doc:"architectures in a training step; what is left over at the end of an epoch is dropped"`
+	Rate     float64 `option:"rate" doc:"learning rate of Adam at the start; it falls to 0 along a cosine"`
+	Decay    float64 `option:"decay" doc:"weight decay, as part of Adam's gradient"`
+	Prune    bool    `option:"prune" doc:"remove dead operations first"`
+}
+
+// defaults returns the published recipe: nasbench/models/model_factory.py and
+// nasbench/train_nasbench.py of PINAT's repository. Nothing is pruned there.
+func defaults() options {
+	return options{
+		Width: 80, Layers: 3, Heads: 4, Head: 64, Inner: 512, Hidden: 96, Position: "laplacian", Dropout: .1,
+		Label: "z-score", Epochs: 300, Batch: 10, Rate: 1e-4, Decay: 1e-3,
+	}
+}
+
+// check returns an error wrapping plugins.ErrOption if a value makes no sense.
+func (o *options) check() error {
+	for _, n := range []struct {
+		name     string
+		value    int
+		low, top int
+	}{
+		{"width", o.Width, 1, 1024},
+		{"layers", o.Layers, 1, 64},
+		{"heads", o.Heads, 1, 64},
+		{"head", o.Head, 1, 1024},
+		{"inner", o.Inner, 1, 4096},
+		{"hidden", o.Hidden, 1, 4096},
+		{"epochs", o.Epochs, 1, 1e6},
+		{"batch", o.Batch, 1, 4096},
+	} {
+		if n.value < n.low || n.value > n.top {
+			return fmt.Errorf("%w: %s=%d; it takes %d to %d", plugins.ErrOption, n.name, n.value, n.low, n.top)
+		}
+	}
+	switch {
+	case !(o.Dropout >= 0 && o.Dropout <= .9):
+		return fmt.Errorf("%w: dropout=%v; it takes 0 to 0.9", plugins.ErrOption, o.Dropout)
+	case !(o.Rate > 0 && o.Rate <= 1):
+		return fmt.Errorf("%w: rate=%v; it takes a number above 0, at most 1", plugins.ErrOption, o.Rate)
+	case !(o.Decay >= 0 && o.Decay <= 1e6):
+		return fmt.Errorf("%w: decay=%v; it takes a number from 0", plugins.ErrOption, o.Decay)
+	}
+	return nil
+}
+
+// eigenvectors is how many of them give a node's position.
+const eigenvectors = 8
+
+// Predictor is the transformer.
+type Predictor struct {
+	options    options
+	vocabulary plugins.Vocabulary
+	positions  *feature.Positions      // nil where none are used
+	evaluator  *fit.Evaluator[example] // nil before Fit
+	mean, sd   float64                 // of the labels
+}
+
+var _ plugins.Predictor = (*Predictor)(nil)
+
+// New returns the predictor.
+func New() *Predictor { return &Predictor{} }
+
+// Describe implements [plugins.Predictor].
+func (*Predictor) Describe(context.Context) (plugins.Description, error) {
+	return plugins.Description{
+		Name:    "tnasp",
+		Version: Version,
+		Summary: "transformer with the Laplacian for positions, trained by regression",
+		Source:  "Lu et al., TNASP: A Transformer-based NAS Predictor with a Self-evolution Framework, NeurIPS 2021",
+		Notes: []string{
+			"without the self-evolution framework, which trains on evaluations of the predictor's own results",
+			"the authors' code is unpublished: network and settings are those of their PINAT (github.com/ShunLu91/PINAT) less its permutation-invariant parts, with all four heads attending",
+			"several searched cells are joined to one graph; tokens are its nodes, input and output among them (the authors' are the six edges on NAS-Bench-201); attributes of nodes and cells that vary over the training set are embedded beside the operation",
+			"padding is masked; the authors' code attends to it",
+			"a position has as many numbers as the largest training graph has nodes; of a larger graph it is cut off",
+			"labels are standardized by the training set's moments; the authors take the whole space's",
+			"dead operations are not removed, as published (prune=true removes them)",
+		},
+		Options:        plugins.DescribeOptions(defaults()),
+		PredictsLabels: true,
+	}, nil
+}
+
+// Fit implements [plugins.Predictor].
+func (p *Predictor) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
+	if err := p.fit(ctx, t); err != nil {
+		return plugins.Fitted{}, fmt.Errorf("fit tnasp: %w", err)
+	}
+	return plugins.Fitted{}, nil
+}
+
+func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
+	o := defaults()
+	if err := plugins.SetOptions(&o, t.Options); err != nil {
+		return err
+	}
+	if err := o.check(); err != nil {
+		return err
+	}
+	if err := feature.CheckLabels(t.Labels, t.Batch.Len()); err != nil {
+		return err
+	}
+	*p = Predictor{options: o, vocabulary: t.Vocabulary}
+	width := 0
+	switch o.Position {
+	case "laplacian":
+		for i := range t.Batch.Networks {
+			g := feature.Join(&p.vocabulary, &t.Batch.Networks[i], o.Prune)
+			width = max(width, len(g.Nodes))
+		}
+		p.positions = feature.NewPositions(feature.Laplacian, width)
+	case "eigenvectors":
+		width = eigenvectors
+		p.positions = feature.NewPositions(feature.Eigenvectors, width)
+	}
+	examples, err := p.read(ctx, &t.Batch)
+	if err != nil {
+		return err
+	}
+	labels := make([]float64, len(t.Labels))
+	feature.LabelsTo(labels, t.Labels, o.Label)
+	p.mean, p.sd = feature.Moments(t.Labels)
+	rng := rand.New(rand.NewPCG(t.Seed, stream))
+	m := newModel(&o, feature.NewNodes(&t.Vocabulary, t.Batch.Networks, feature.Joined), width, rng)
+	err = fit.Train(ctx, m, examples, labels, fit.Options{
+		Epochs: o.Epochs, Batch: o.Batch, DropLast: true, Loss: fit.MSE,
+		Adam: fuse.AdamOptions{Decay: o.Decay, Coupled: true}, Rate: fit.CosineByEpoch(o.Rate),
+	}, rng)
+	if err != nil {
+		return err
+	}
+	p.evaluator = fit.NewEvaluator(m)
+	return nil
+}
+
+// stream keeps tnasp's random numbers apart from those of other predictors with
+// the same seed.
+const stream = 0x746e617370
+
+// read returns each network as one graph with positions.
+func (p *Predictor) read(ctx context.Context, b *plugins.Batch) ([]example, error) {
+	examples := make([]example, b.Len())
+	for i := range examples {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		e := &examples[i]
+		e.Graph = feature.Join(&p.vocabulary, &b.Networks[i], p.options.Prune)
+		if p.positions != nil {
+			e.positions = p.positions.Of(&e.Graph)
+		}
+	}
+	return examples, nil
+}
+
+// Predict implements [plugins.Predictor]. Values have the labels' mean and
+// deviation; with label=rank-gauss their order alone is meant.
+func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
+	values, err := p.predict(ctx, b)
+	if err != nil {
+		return nil, fmt.Errorf("predict with tnasp: %w", err)
+	}
+	return values, nil
+}
+
+func (p *Predictor) predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
+	if p.evaluator == nil {
+		return nil, plugins.ErrNotFitted
+	}
+	examples, err := p.read(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]float64, len(examples))
+	if err := p.evaluator.PredictTo(ctx, values, examples); err != nil {
+		return nil, err
+	}
+	for i, z := range values {
+		values[i] = p.mean + p.sd*z
+	}
+	return values, nil
+}
