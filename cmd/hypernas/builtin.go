@@ -12,10 +12,13 @@ import (
 	"github.com/hypernas/hypernas/predictors/gp"
 	"github.com/hypernas/hypernas/predictors/hypernas"
 	"github.com/hypernas/hypernas/predictors/knn"
+	"github.com/hypernas/hypernas/predictors/mlp"
 	"github.com/hypernas/hypernas/predictors/np"
 	"github.com/hypernas/hypernas/predictors/number"
+	"github.com/hypernas/hypernas/predictors/pinat"
 	"github.com/hypernas/hypernas/predictors/random"
 	"github.com/hypernas/hypernas/predictors/ridge"
+	"github.com/hypernas/hypernas/predictors/tnasp"
 	"github.com/hypernas/hypernas/spaces/autoformer"
 	"github.com/hypernas/hypernas/spaces/bundled"
 	"github.com/hypernas/hypernas/spaces/darts"
@@ -66,7 +69,11 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"gp-ard", func() plugins.Predictor { return gp.NewARD() }},
 		{"gp-warp", func() plugins.Predictor { return gp.NewWarp() }},
 		{"gp-wl", func() plugins.Predictor { return gp.NewLehman() }},
+		{"mlp", func() plugins.Predictor { return mlp.New() }},
+		{"bananas", func() plugins.Predictor { return mlp.NewBananas() }},
 		{"np", func() plugins.Predictor { return np.New() }},
+		{"tnasp", func() plugins.Predictor { return tnasp.New() }},
+		{"pinat", func() plugins.Predictor { return pinat.New() }},
 		{"flan", func() plugins.Predictor { return flan.New() }},
 		{"hypernas", func() plugins.Predictor { return hypernas.New() }},
 		{"hypernas-plus", func() plugins.Predictor { return hypernas.NewPlus() }},
