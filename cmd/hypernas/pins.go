@@ -247,8 +247,11 @@ func executable(path string) error {
 	if err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() || info.Mode()&0o111 == 0 && runtime.GOOS != "windows" {
+	switch {
+	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is no executable file", path)
+	case info.Mode()&0o111 == 0 && runtime.GOOS != "windows":
+		return fmt.Errorf("%s is no executable file; chmod +x makes a script one", path)
 	}
 	return nil
 }
