@@ -246,17 +246,16 @@ func (g *grower) divide(s *span) split {
 
 // consider makes the split between left and the rest of total the best one if
 // it is allowed and better than best.
-func (g *grower) consider(best *split, left, total *bin, column int32, code uint16, threshold float64) bool {
+func (g *grower) consider(best *split, left, total *bin, column int32, code uint16, threshold float64) {
 	if left.rows < g.options.MinLeaf || total.rows-left.rows < g.options.MinLeaf {
-		return false
+		return
 	}
 	right := total.sum - left.sum
 	quality := left.sum*left.sum/left.weight + right*right/(total.weight-left.weight)
 	if best.column != leaf && quality <= best.quality {
-		return false
+		return
 	}
 	*best = split{column, code, threshold, quality}
-	return true
 }
 
 // look considers all splits of rows by a column. It reports whether the column

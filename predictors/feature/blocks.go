@@ -3,6 +3,7 @@ package feature
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -55,5 +56,14 @@ func (s *Set) Dense(ctx context.Context, b *plugins.Batch) (*mat.Dense, error) {
 	return x, err
 }
 
-// AllAlike is the warning of a fit on features that do not vary.
-const AllAlike = "all training architectures look alike, so every prediction is the same"
+// Alike returns a warning for the user if all rows of x are equal, and none
+// otherwise.
+func Alike(x *mat.Dense) []string {
+	first := x.RawRowView(0)
+	for i := range x.RawMatrix().Rows {
+		if !slices.Equal(x.RawRowView(i), first) {
+			return nil
+		}
+	}
+	return []string{"all training architectures look alike, so every prediction is the same"}
+}

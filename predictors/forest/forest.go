@@ -55,14 +55,17 @@ type Predictor struct {
 
 var _ plugins.Predictor = (*Predictor)(nil)
 
-// New returns Breiman's random forest.
+// New returns Breiman's random forest. Of the sets of features groups did best
+// (five splits apart from those that are reported, at 50 or 78 labels: .79
+// against .77 for graph on NAS-Bench-201, .80 against .79 on MnasNet, equal
+// elsewhere); raw labels are better than their ranks by .01.
 func New() *Predictor {
 	return &Predictor{
 		name:     "forest",
-		summary:  "random forest on features of the graph",
+		summary:  "random forest on groups of features of the architecture",
 		source:   "Breiman, Random Forests, Machine Learning 45, 2001; on graph features: Kadlecova et al., Surprisingly Strong Performance Prediction with Neural Graph Features, ICML 2024",
 		notes:    []string{"200 trees on bootstrap samples, a third of the features a split, leaves of one architecture"},
-		defaults: options{Features: "onehot", Label: "raw", Trees: 200, Share: 1. / 3, MinLeaf: 1},
+		defaults: options{Features: "groups", Label: "raw", Trees: 200, Share: 1. / 3, MinLeaf: 1},
 		grow:     tree.RandomForest,
 	}
 }
@@ -71,10 +74,10 @@ func New() *Predictor {
 func NewExtra() *Predictor {
 	return &Predictor{
 		name:     "extratrees",
-		summary:  "extremely randomized trees on features of the graph",
+		summary:  "extremely randomized trees on groups of features of the architecture",
 		source:   "Geurts et al., Extremely randomized trees, Machine Learning 63, 2006",
 		notes:    []string{"200 trees on all labels, one random threshold a feature, leaves of one architecture; the paper's number of trees is 100, its smallest node to be split has 5 rows"},
-		defaults: options{Features: "onehot", Label: "raw", Trees: 200, Share: 1, MinLeaf: 1},
+		defaults: options{Features: "groups", Label: "raw", Trees: 200, Share: 1, MinLeaf: 1},
 		grow:     tree.ExtraTrees,
 	}
 }
@@ -124,10 +127,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 		return plugins.Fitted{}, err
 	}
 	p.features, p.forest = set, forest
-	if set.Dim() == 0 {
-		return plugins.Fitted{Warnings: []string{feature.AllAlike}}, nil
-	}
-	return plugins.Fitted{}, nil
+	return plugins.Fitted{Warnings: feature.Alike(x)}, nil
 }
 
 // Predict implements [plugins.Predictor]. Values are on the scale of the

@@ -25,8 +25,11 @@ type options struct {
 	Weights  string `option:"weights" doc:"weights of the neighbors: equal, or the inverse of the distance" choices:"uniform,distance"`
 }
 
+// defaults: among 3, 5 and 10 neighbors, the two sets and both weights the best
+// on NAS-Bench-201 and -101 at 50 and 100 labels (five splits apart from those
+// that are reported; 10 for 5 neighbors gain .03).
 func defaults() options {
-	return options{Features: "onehot", Label: "rank-gauss", K: 5, Weights: "distance"}
+	return options{Features: "graph", Label: "rank-gauss", K: 10, Weights: "distance"}
 }
 
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
@@ -111,10 +114,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 	for i := range n {
 		p.standardizeTo(p.row(i), x.RawRowView(i))
 	}
-	if len(p.columns) == 0 {
-		return plugins.Fitted{Warnings: []string{feature.AllAlike}}, nil
-	}
-	return plugins.Fitted{}, nil
+	return plugins.Fitted{Warnings: feature.Alike(x)}, nil
 }
 
 // row returns training row i.

@@ -1,0 +1,205 @@
+package knn_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/plugintest"
+	"github.com/hypernas/hypernas/predictors/knn"
+)
+
+// kinds are the predictors of this package.
+var kinds = map[string]func() plugins.Predictor{
+	"knn": func() plugins.Predictor { return knn.New() },
+}
+
+func TestConformance(t *testing.T) {
+	for name, create := range kinds {
+		t.Run(name, func(t *testing.T) { plugintest.Predictor(t, create) })
+	}
+}
+
+// predict fits a predictor, which has to be possible, and values b.
+func predict(t *testing.T, p plugins.Predictor, training *plugins.Training, b *plugins.Batch) []float64 {
+	t.Helper()
+	if _, err := p.Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	got, err := p.Predict(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// concordance returns the share of pairs that got orders as want does, half of
+// those that one of them does not order.
+func concordance(got, want []float64) float64 {
+	good, all := 0.0, 0.0
+	for i := range got {
+		for j := range i {
+			all++
+			switch order := (got[i] - got[j]) * (want[i] - want[j]); {
+			case order > 0:
+				good++
+			case order == 0:
+				good += .5
+			}
+		}
+	}
+	return good / all
+}
+
+func TestLearns(t *testing.T) {
+	training, test, target := plugintest.Deal(t, 60)
+	for name, create := range kinds {
+		for _, options := range []map[string]string{nil, {"features": "onehot", "label": "raw"}, {"k": "2", "weights": "uniform"}} {
+			training.Options = options
+			if c := concordance(predict(t, create(), training, &test), target); c < .65 {
+				t.Errorf("%s %v: orders %.2f of the pairs right, want .65", name, options, c)
+			}
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	for name, create := range kinds {
+		training, test, _ := plugintest.Deal(t, 5)
+		if _, err := create().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
+			t.Errorf("%s before Fit: got %v, want ErrNotFitted", name, err)
+		}
+		for option, value := range map[string]string{"k": "0", "weights": "rank", "features": "none", "label": "log", "trees": "1"} {
+			// Options are looked at before anything else.
+			empty := &plugins.Training{Options: map[string]string{option: value}}
+			if _, err := create().Fit(t.Context(), empty); !errors.Is(err, plugins.ErrOption) {
+				t.Errorf("%s %s=%s: got %v, want ErrOption", name, option, value, err)
+			}
+		}
+		labels := training.Labels
+		training.Labels = labels[:4]
+		if _, err := create().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+			t.Errorf("%s, a label missing: got %v, want ErrInput", name, err)
+		}
+		training.Labels = append(slices.Clone(labels[:4]), math.NaN())
+		if _, err := create().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+			t.Errorf("%s, a label of NaN: got %v, want ErrInput", name, err)
+		}
+		training.Labels = labels
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := create().Fit(ctx, training); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, canceled Fit: got %v, want context.Canceled", name, err)
+		}
+		p := create()
+		predict(t, p, training, &test)
+		if _, err := p.Predict(ctx, &test); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, canceled Predict: got %v, want context.Canceled", name, err)
+		}
+	}
+}
+
+// TestNothingToLearn: labels that are equal, or one, or of one architecture
+// give their mean everywhere.
+func TestNothingToLearn(t *testing.T) {
+	for name, create := range kinds {
+		training, test, _ := plugintest.Deal(t, 12)
+		raw := map[string]string{"label": "raw"}
+		check := func(what string, training *plugins.Training, want, tolerance float64) {
+			training.Options = raw
+			for _, v := range predict(t, create(), training, &test) {
+				if math.Abs(v-want) > tolerance {
+					t.Errorf("%s, %s: got %v, want %v", name, what, v, want)
+					return
+				}
+			}
+			for _, label := range []string{"rank-gauss", "z-score"} {
+				training.Options = map[string]string{"label": label}
+				for _, v := range predict(t, create(), training, &test) {
+					if math.Abs(v) > 10*tolerance {
+						t.Errorf("%s, %s, %s: got %v, want 0", name, what, label, v)
+						return
+					}
+				}
+			}
+		}
+		one, equal, same := *training, *training, *training
+		one.Batch, one.Labels = training.Batch.Slice(0, 1), []float64{.1}
+		check("one label", &one, .1, 1e-6)
+		equal.Labels = slices.Repeat([]float64{.1}, 12)
+		check("equal labels", &equal, .1, 1e-6)
+		same.Batch, same.Labels = training.Batch.Select([]int{0, 0}), []float64{.1, .3}
+		check("one architecture", &same, .2, 1e-6)
+
+		// Architectures that are there twice, with other labels, are no problem.
+		twice := *training
+		twice.Batch = training.Batch.Select([]int{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5})
+		for i, v := range predict(t, create(), &twice, &test) {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Errorf("%s, architectures twice: row %d: got %v", name, i, v)
+			}
+		}
+	}
+}
+
+func TestEqualArchitecturesGiveAWarning(t *testing.T) {
+	for name, create := range kinds {
+		training, _, _ := plugintest.Deal(t, 3)
+		training.Batch = training.Batch.Select([]int{1, 1, 1})
+		if fitted, err := create().Fit(t.Context(), training); err != nil || len(fitted.Warnings) != 1 {
+			t.Errorf("%s: got %v, %v, want one warning", name, fitted.Warnings, err)
+		}
+	}
+}
+
+// TestVersion guards the promise that predictions with equal options change
+// only together with Version: bring both up to date.
+func TestVersion(t *testing.T) {
+	training, test, _ := plugintest.Deal(t, 30)
+	test = test.Slice(0, 3)
+	// Written by this test.
+	for name, want := range map[string][]float64{"knn": {-0.6770, -0.6770, 0.5431}} {
+		got := predict(t, kinds[name](), training, &test)
+		for i := range want {
+			if math.Abs(got[i]-want[i]) > 1e-3 {
+				t.Errorf("%s version %d: got %.4f, want %.4f", name, knn.Version, got, want)
+				break
+			}
+		}
+	}
+}
+
+// TestNeighborsByHand: one operation out of three, where unequal ones are all
+// equally far from each other.
+func TestNeighborsByHand(t *testing.T) {
+	training, _, _ := plugintest.Deal(t, 12)
+	space := plugintest.NewChains()
+	if _, err := space.Open(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	// The last operation counts in steps of 25 rows.
+	b, _, err := space.Read(t.Context(), 0, 125)
+	if err != nil {
+		t.Fatal(err)
+	}
+	training.Batch, training.Labels = b.Select([]int{12, 37, 62, 12, 37, 62}), []float64{1, 2, 4, 9, 6, 8}
+	test := b.Select([]int{12, 37, 62})
+	for _, tc := range []struct {
+		k, weights string
+		want       []float64
+	}{
+		{"1", "uniform", []float64{1, 2, 4}},       // the earlier of two equal ones
+		{"2", "uniform", []float64{5, 4, 6}},       // both
+		{"3", "uniform", []float64{4, 3, 13. / 3}}, // and the first of the others
+		{"9", "uniform", []float64{5, 5, 5}},       // all
+		{"9", "distance", []float64{5, 4, 6}},      // what is equal counts alone
+	} {
+		training.Options = map[string]string{"features": "onehot", "label": "raw", "k": tc.k, "weights": tc.weights}
+		if got := predict(t, knn.New(), training, &test); !slices.Equal(got, tc.want) {
+			t.Errorf("k=%s, weights=%s: got %v, want %v", tc.k, tc.weights, got, tc.want)
+		}
+	}
+}
