@@ -12,6 +12,7 @@ import (
 	"github.com/hypernas/hypernas/predictors/gp"
 	"github.com/hypernas/hypernas/predictors/hypernas"
 	"github.com/hypernas/hypernas/predictors/knn"
+	"github.com/hypernas/hypernas/predictors/mlp"
 	"github.com/hypernas/hypernas/predictors/np"
 	"github.com/hypernas/hypernas/predictors/number"
 	"github.com/hypernas/hypernas/predictors/pinat"
@@ -68,6 +69,8 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"gp-ard", func() plugins.Predictor { return gp.NewARD() }},
 		{"gp-warp", func() plugins.Predictor { return gp.NewWarp() }},
 		{"gp-wl", func() plugins.Predictor { return gp.NewLehman() }},
+		{"mlp", func() plugins.Predictor { return mlp.New() }},
+		{"bananas", func() plugins.Predictor { return mlp.NewBananas() }},
 		{"np", func() plugins.Predictor { return np.New() }},
 		{"tnasp", func() plugins.Predictor { return tnasp.New() }},
 		{"pinat", func() plugins.Predictor { return pinat.New() }},
