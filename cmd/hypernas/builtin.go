@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/brpnas"
 	"github.com/hypernas/hypernas/predictors/flan"
 	"github.com/hypernas/hypernas/predictors/forest"
 	"github.com/hypernas/hypernas/predictors/gbdt"
@@ -72,6 +73,7 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"mlp", func() plugins.Predictor { return mlp.New() }},
 		{"bananas", func() plugins.Predictor { return mlp.NewBananas() }},
 		{"np", func() plugins.Predictor { return np.New() }},
+		{"brpnas", func() plugins.Predictor { return brpnas.New() }},
 		{"tnasp", func() plugins.Predictor { return tnasp.New() }},
 		{"pinat", func() plugins.Predictor { return pinat.New() }},
 		{"flan", func() plugins.Predictor { return flan.New() }},
