@@ -98,6 +98,71 @@ func TestOneHotSetScalesWork(t *testing.T) {
 	}
 }
 
+func names(groups []feature.Group) []string {
+	var list []string
+	for _, g := range groups {
+		list = append(list, g.Name)
+	}
+	return list
+}
+
+// TestGraphSetOfBlocks: blocks are counted and their numbers taken; of cells
+// that are searched as graphs there are paths and degrees.
+func TestGraphSetOfBlocks(t *testing.T) {
+	v := vocabulary()
+	networks := []plugins.Network{
+		chain([]float64{8, 8}, 1, []int{conv}, []int{pool}),
+		chain([]float64{16, 8}, 1, []int{conv}, []int{conv}),
+		chain([]float64{16, 8}, 1, []int{skip}, []int{pool}),
+	}
+	s := newSet(t, "graph", &v, networks, nil)
+	if got, want := names(s.Groups()), []string{"counts", "work", "attributes"}; !slices.Equal(got, want) {
+		t.Errorf("got groups %v, want %v", got, want)
+	}
+	// By step: skip and conv of the first, conv and pool of the second; in all:
+	// skip, conv, pool.
+	row := make([]float64, s.Dim())
+	s.EncodeTo(row, &networks[1], nil)
+	if got, want := row[:s.Groups()[0].To], []float64{0, 1, 1, 0, 0, 2, 0}; !slices.Equal(got, want) {
+		t.Errorf("got counts %v, want %v", got, want)
+	}
+	for i := range networks {
+		for k := range networks[i].Cells {
+			networks[i].Cells[k].Role = plugins.RoleNormal
+		}
+	}
+	got := names(newSet(t, "graph", &v, networks, nil).Groups())
+	if want := []string{"counts", "paths", "degrees", "work", "attributes"}; !slices.Equal(got, want) {
+		t.Errorf("got groups %v of searched cells, want %v", got, want)
+	}
+}
+
+// TestGraphSetHasCosts: parameters and multiply-adds count where all rows have
+// them and they vary, and one that is not known later has the mean.
+func TestGraphSetHasCosts(t *testing.T) {
+	v := vocabulary()
+	v.Numbers = []string{"zen", "flops", "params"}
+	network := chain([]float64{8}, 1, []int{conv})
+	b := plugins.Batch{Networks: []plugins.Network{network, network}, Numbers: []float64{1, 7, 1e6, 2, 7, 4e6}}
+	s, err := feature.NewSet(t.Context(), "graph", &v, &b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := names(s.Groups()), []string{"cost"}; !slices.Equal(got, want) || s.Dim() != 1 {
+		t.Fatalf("got groups %v of %d columns, want %v of 1", got, s.Dim(), want)
+	}
+	row := make([]float64, 1)
+	for params, want := range map[float64]float64{1e6: 0, 2e6: math.Log(2)} {
+		s.EncodeTo(row, &network, []float64{1, 7, params})
+		if math.Abs(row[0]-want) > 1e-12 {
+			t.Errorf("%v parameters: got %v, want %v", params, row[0], want)
+		}
+	}
+	if s.EncodeTo(row, &network, []float64{1, 7, math.NaN()}); math.Abs(row[0]-math.Log(2)) > 1e-12 {
+		t.Errorf("parameters not known: got %v, want the mean, %v", row[0], math.Log(2))
+	}
+}
+
 func TestNewSetMistakes(t *testing.T) {
 	v := vocabulary()
 	b := plugins.Batch{Networks: []plugins.Network{chain([]float64{8}, 1, []int{conv})}}
