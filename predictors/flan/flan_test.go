@@ -72,7 +72,7 @@ func TestMistakes(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"width": "0", "layers": "-1", "embedding": "0", "timesteps": "0", "margin": "0", "dropout": "1",
-		"epochs": "0", "batch": "-1", "rate": "0", "decay": "-1", "members": "0", "depth": "2",
+		"epochs": "0", "batch": "0", "rate": "0", "decay": "-1", "members": "0", "depth": "2",
 	} {
 		training.Options = map[string]string{name: value}
 		if _, err := flan.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
@@ -164,5 +164,29 @@ func TestCancelled(t *testing.T) {
 	cancel()
 	if _, err := flan.New().Fit(ctx, training); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
+	}
+}
+
+// TestVersion guards the promise that predictions with equal options change only
+// together with Version: bring both up to date.
+func TestVersion(t *testing.T) {
+	training, test, _ := plugintest.Deal(t, 30)
+	training.Options = map[string]string{"epochs": "3", "width": "32"}
+	p := flan.New()
+	if _, err := p.Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	test = test.Slice(0, 3)
+	got, err := p.Predict(t.Context(), &test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Written by this test. Between kernel paths sums differ in the last bits.
+	want := []float64{0.02481, 0.02481, 0.24084}
+	for i := range want {
+		if math.Abs(got[i]-want[i]) > 1e-3 {
+			t.Errorf("version %d: got %.5f, want %.5f", flan.Version, got, want)
+			break
+		}
 	}
 }

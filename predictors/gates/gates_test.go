@@ -164,3 +164,27 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
+
+// TestVersion guards the promise that predictions with equal options change only
+// together with Version: bring both up to date.
+func TestVersion(t *testing.T) {
+	training, test, _ := plugintest.Deal(t, 30)
+	training.Options = map[string]string{"epochs": "3", "width": "32"}
+	p := gates.New()
+	if _, err := p.Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	test = test.Slice(0, 3)
+	got, err := p.Predict(t.Context(), &test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Written by this test. Between kernel paths sums differ in the last bits.
+	want := []float64{0.08933, 0.16026, 0.22338}
+	for i := range want {
+		if math.Abs(got[i]-want[i]) > 1e-3 {
+			t.Errorf("version %d: got %.5f, want %.5f", gates.Version, got, want)
+			break
+		}
+	}
+}
