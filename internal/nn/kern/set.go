@@ -10,6 +10,24 @@ package kern
 // setSlope is the slope of both kernels' rectifiers below 0.
 const setSlope = .2
 
+// leakyTo sets dst to the rectified x. It has no branches, whose outcomes no
+// processor could foresee.
+func leakyTo[T Float](dst, x []T) {
+	reluTo(dst, x)
+	for i, v := range x {
+		dst[i] = setSlope*v + (1-setSlope)*dst[i]
+	}
+}
+
+// leakyGradTo sets dst, which must not be g, to the gradient with respect to x,
+// given g.
+func leakyGradTo[T Float](dst, g, x []T) {
+	gateTo(dst, g, x, 1-setSlope)
+	for i, v := range g {
+		dst[i] += setSlope * v
+	}
+}
+
 // SetMessage is what a node sends:
 //
 //	out[o, r] = LeakyReLU(x[o, r] u[o] + v[o])
@@ -17,6 +35,11 @@ const setSlope = .2
 // Inputs: X [..., O R], u [O], v [O]. Output like X.
 type SetMessage[T Float] struct {
 	rows, o, r int
+	mul        Multiplier[T]
+	pre, grad  []T // before the rectifier, and its gradient, [rows, O R]
+	wide       []T // u, or a gradient's sums over rows, for every term, [O R]
+	row        []T // [O R]
+	ones       []T // [rows]
 }
 
 // Shape implements [Kernel].
@@ -27,52 +50,63 @@ func (k *SetMessage[T]) Shape(in ...[]int) ([]int, error) {
 	last := len(in[0]) - 1
 	k.rows, k.o = Size(in[0][:last]), in[1][0]
 	k.r = in[0][last] / k.o
-	return append([]int{}, in[0]...), firstError(
-		mismatch("message", "input", in[0][last:], k.o*k.r), mismatch("message", "v", in[2], k.o))
+	err := firstError(mismatch("message", "input", in[0][last:], k.o*k.r), mismatch("message", "v", in[2], k.o))
+	if err != nil {
+		return nil, err
+	}
+	width := k.o * k.r
+	k.pre, k.grad = make([]T, k.rows*width), make([]T, k.rows*width)
+	k.wide, k.row, k.ones = make([]T, width), make([]T, width), ones[T](k.rows)
+	return append([]int{}, in[0]...), nil
 }
 
 // Differentiable implements [Kernel].
 func (*SetMessage[T]) Differentiable(int) bool { return true }
 
-// Forward implements [Kernel].
-func (k *SetMessage[T]) Forward(out []T, in [][]T) {
-	for row := range k.rows {
-		for o := range k.o {
-			u, v, at := in[1][o], in[2][o], (row*k.o+o)*k.r
-			dst := out[at : at+k.r]
-			for i, x := range in[0][at : at+k.r] {
-				dst[i] = leaky(x*u+v, setSlope)
-			}
-		}
+// widenTo repeats every number of x, one a channel, for the channel's terms.
+func (k *SetMessage[T]) widenTo(dst, x []T) {
+	for i := range dst {
+		dst[i] = x[i/k.r]
 	}
 }
 
+// Forward implements [Kernel].
+func (k *SetMessage[T]) Forward(out []T, in [][]T) {
+	width := k.o * k.r
+	k.widenTo(k.wide, in[1])
+	k.widenTo(k.row, in[2])
+	for i := 0; i < len(out); i += width {
+		mulTo(k.pre[i:i+width], in[0][i:i+width], k.wide)
+		addTo(k.pre[i:i+width], k.row)
+	}
+	leakyTo(out, k.pre)
+}
+
 // Backward implements [Kernel].
-func (k *SetMessage[T]) Backward(gin, in [][]T, out, gout []T) {
-	clear(gin[1])
-	clear(gin[2])
-	for row := range k.rows {
-		for o := range k.o {
-			at := (row*k.o + o) * k.r
-			var gu, gv T
-			for i, x := range in[0][at : at+k.r] {
-				g := gout[at+i]
-				if out[at+i] <= 0 { // The rectifier keeps signs.
-					g *= setSlope
-				}
-				gu += g * x
-				gv += g
-				if gin[0] != nil {
-					gin[0][at+i] = g * in[1][o]
-				}
-			}
-			if gin[1] != nil {
-				gin[1][o] += gu
-			}
-			if gin[2] != nil {
-				gin[2][o] += gv
-			}
+func (k *SetMessage[T]) Backward(gin, in [][]T, _, gout []T) {
+	width := k.o * k.r
+	leakyGradTo(k.grad, gout, k.pre)
+	if gin[2] != nil {
+		k.sumTo(gin[2], k.grad)
+	}
+	if gin[0] != nil {
+		k.widenTo(k.wide, in[1])
+		for i := 0; i < len(k.grad); i += width {
+			mulTo(gin[0][i:i+width], k.grad[i:i+width], k.wide)
 		}
+	}
+	if gin[1] != nil {
+		mulTo(k.grad, k.grad, in[0])
+		k.sumTo(gin[1], k.grad)
+	}
+}
+
+// sumTo sets dst to the sums of x, [rows, O R], over rows and terms.
+func (k *SetMessage[T]) sumTo(dst, x []T) {
+	k.mul.MulTo(k.row, k.ones, x, NN, 1, k.o*k.r, k.rows, false)
+	clear(dst)
+	for i, v := range k.row {
+		dst[i/k.r] += v
 	}
 }
 
@@ -82,12 +116,19 @@ func (k *SetMessage[T]) Backward(gin, in [][]T, out, gout []T) {
 //
 // Inputs: X [..., O R], w [O, R, S], b [O, S], c [O, S]. Output [..., O S], or,
 // with Sum, the sum over s, [..., O].
+//
+// Inside, rows are columns: a channel's terms are then a matrix [R, rows], which
+// a product with w makes [S, rows].
 type SetUpdate[T Float] struct {
 	Sum bool
 
 	rows, o, r, s int
-	pre           []T // before the rectifier, [rows, O, S]
-	grad          []T // with respect to one channel's pre, [S]
+	mul           Multiplier[T]
+	x             []T // X transposed, then its gradient, [O R, rows]
+	pre           []T // before the rectifier, [O S, rows]
+	act           []T // after it
+	y             []T // the output transposed, or its gradient, [O S or O, rows]
+	scaled, grad  []T // gradients with respect to act and pre, [O S, rows]
 }
 
 // Shape implements [Kernel].
@@ -102,89 +143,88 @@ func (k *SetUpdate[T]) Shape(in ...[]int) ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.pre, k.grad = make([]T, k.rows*k.o*k.s), make([]T, k.s)
+	inside := k.o * k.s * k.rows
+	k.x, k.pre, k.act = make([]T, k.rows*k.o*k.r), make([]T, inside), make([]T, inside)
+	k.scaled, k.grad = make([]T, inside), make([]T, inside)
 	width := k.o * k.s
 	if k.Sum {
 		width = k.o
 	}
+	k.y = make([]T, width*k.rows)
 	return append(append([]int{}, in[0][:last]...), width), nil
 }
 
 // Differentiable implements [Kernel].
 func (*SetUpdate[T]) Differentiable(int) bool { return true }
 
+// line returns row i of the transposed output, or of its gradient, that value i
+// of the O S values goes to.
+func (k *SetUpdate[T]) line(i int) []T {
+	if k.Sum {
+		i /= k.s
+	}
+	return k.y[i*k.rows : (i+1)*k.rows]
+}
+
 // Forward implements [Kernel].
 func (k *SetUpdate[T]) Forward(out []T, in [][]T) {
-	for row := range k.rows {
-		for o := range k.o {
-			at := row*k.o + o
-			pre := k.pre[at*k.s : (at+1)*k.s]
-			copy(pre, in[2][o*k.s:])
-			for r, x := range in[0][at*k.r : (at+1)*k.r] {
-				w := in[1][(o*k.r+r)*k.s:][:len(pre)]
-				for s := range pre {
-					pre[s] += x * w[s]
-				}
-			}
-			c := in[3][o*k.s : (o+1)*k.s]
-			if !k.Sum {
-				dst := out[at*k.s : (at+1)*k.s]
-				for s, x := range pre {
-					dst[s] = c[s] * leaky(x, setSlope)
-				}
-				continue
-			}
-			var sum T
-			for s, x := range pre {
-				sum += c[s] * leaky(x, setSlope)
-			}
-			out[at] = sum
+	n := k.rows
+	transposeTo(k.x, in[0], n, k.o*k.r)
+	for i, b := range in[2] {
+		row := k.pre[i*n : (i+1)*n]
+		for j := range row {
+			row[j] = b
 		}
 	}
+	for o := range k.o {
+		k.mul.MulTo(k.pre[o*k.s*n:], in[1][o*k.r*k.s:], k.x[o*k.r*n:], TN, k.s, n, k.r, true)
+	}
+	leakyTo(k.act, k.pre)
+	clear(k.y)
+	for i, c := range in[3] {
+		row := k.line(i)
+		for j, x := range k.act[i*n : (i+1)*n] {
+			row[j] += c * x
+		}
+	}
+	transposeTo(out, k.y, len(k.y)/n, n)
 }
 
 // Backward implements [Kernel].
 func (k *SetUpdate[T]) Backward(gin, in [][]T, _, gout []T) {
-	for _, g := range gin[1:] {
-		clear(g)
-	}
-	for row := range k.rows {
-		for o := range k.o {
-			at := row*k.o + o
-			for s, x := range k.pre[at*k.s : (at+1)*k.s] {
-				g := gout[at]
-				if !k.Sum {
-					g = gout[at*k.s+s]
-				}
-				if gin[3] != nil {
-					gin[3][o*k.s+s] += g * leaky(x, setSlope)
-				}
-				g *= in[3][o*k.s+s]
-				if x <= 0 {
-					g *= setSlope
-				}
-				k.grad[s] = g
-			}
-			if gin[2] != nil {
-				addTo(gin[2][o*k.s:(o+1)*k.s], k.grad)
-			}
-			for r, x := range in[0][at*k.r : (at+1)*k.r] {
-				from := (o*k.r + r) * k.s
-				w := in[1][from : from+k.s]
-				if gin[0] != nil {
-					var sum T
-					for s, g := range k.grad {
-						sum += g * w[s]
-					}
-					gin[0][at*k.r+r] = sum
-				}
-				if gin[1] != nil {
-					gw := gin[1][from : from+k.s]
-					for s, g := range k.grad {
-						gw[s] += g * x
-					}
-				}
-			}
+	n := k.rows
+	transposeTo(k.y, gout, n, len(k.y)/n)
+	for i, c := range in[3] {
+		g, act, scaled := k.line(i), k.act[i*n:(i+1)*n], k.scaled[i*n:(i+1)*n]
+		var sum T
+		for j, x := range g {
+			sum += x * act[j]
+			scaled[j] = c * x
+		}
+		if gin[3] != nil {
+			gin[3][i] = sum
 		}
 	}
+	leakyGradTo(k.grad, k.scaled, k.pre)
+	if gin[2] != nil {
+		for i := range gin[2] {
+			var sum T
+			for _, g := range k.grad[i*n : (i+1)*n] {
+				sum += g
+			}
+			gin[2][i] = sum
+		}
+	}
+	if gin[1] != nil {
+		for o := range k.o {
+			k.mul.MulTo(gin[1][o*k.r*k.s:], k.x[o*k.r*n:], k.grad[o*k.s*n:], NT, k.r, k.s, n, false)
+		}
+	}
+	if gin[0] == nil {
+		return
+	}
+	for o := range k.o {
+		k.mul.MulTo(k.x[o*k.r*n:], in[1][o*k.r*k.s:], k.grad[o*k.s*n:], NN, k.r, n, k.s, false)
+	}
+	transposeTo(gin[0], k.x, k.o*k.r, n)
 }
