@@ -9,6 +9,7 @@ import (
 	"github.com/hypernas/hypernas/predictors/brpnas"
 	"github.com/hypernas/hypernas/predictors/flan"
 	"github.com/hypernas/hypernas/predictors/forest"
+	"github.com/hypernas/hypernas/predictors/gates"
 	"github.com/hypernas/hypernas/predictors/gbdt"
 	"github.com/hypernas/hypernas/predictors/gp"
 	"github.com/hypernas/hypernas/predictors/hypernas"
@@ -76,6 +77,7 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"brpnas", func() plugins.Predictor { return brpnas.New() }},
 		{"tnasp", func() plugins.Predictor { return tnasp.New() }},
 		{"pinat", func() plugins.Predictor { return pinat.New() }},
+		{"gates", func() plugins.Predictor { return gates.New() }},
 		{"flan", func() plugins.Predictor { return flan.New() }},
 		{"hypernas", func() plugins.Predictor { return hypernas.New() }},
 		{"hypernas-plus", func() plugins.Predictor { return hypernas.NewPlus() }},
