@@ -56,7 +56,11 @@ func (s *Set) Dense(ctx context.Context, b *plugins.Batch) (*mat.Dense, error) {
 	return x, err
 }
 
-// Alike returns a warning for the user if all rows of x are equal, and none
+// AllAlike is the warning of a fit that has nothing to tell architectures apart
+// by.
+const AllAlike = "all training architectures look alike, so every prediction is the same"
+
+// Alike returns the warning [AllAlike] if all rows of x are equal, and none
 // otherwise.
 func Alike(x *mat.Dense) []string {
 	first := x.RawRowView(0)
@@ -65,5 +69,5 @@ func Alike(x *mat.Dense) []string {
 			return nil
 		}
 	}
-	return []string{"all training architectures look alike, so every prediction is the same"}
+	return []string{AllAlike}
 }
