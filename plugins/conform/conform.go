@@ -49,6 +49,7 @@ func withUnknown(options map[string]string) map[string]string {
 type checks struct {
 	Settings
 	report func(Result)
+	left   error // of plugins that could not be ended
 }
 
 // run makes a check. It returns whether the rule is kept.
@@ -60,17 +61,15 @@ func (c *checks) run(name, rule string, do func(r *Result)) bool {
 }
 
 // start starts a plugin, or says in r why it does not start. The caller calls
-// stop where the plugin is not nil.
-func start[P any](ctx context.Context, r *Result, create func(context.Context) (P, func() error, error)) (plugin P, stop func(), ok bool) {
+// stop in any case.
+func start[P any](ctx context.Context, c *checks, r *Result, create func(context.Context) (P, func() error, error)) (plugin P, stop func(), ok bool) {
 	plugin, end, err := create(ctx)
 	if err != nil {
 		r.problem("does not start: %v", err)
 		return plugin, func() {}, false
 	}
 	return plugin, func() {
-		if err := end(); err != nil {
-			r.problem("does not end: %v", err)
-		}
+		c.left = errors.Join(c.left, end())
 	}, true
 }
 

@@ -36,23 +36,29 @@ type Busy interface {
 
 // CheckPredictor checks the predictor that create starts, a fresh one each
 // time, and reports each check as soon as it is done. It ends early where a
-// predictor does not get as far as predictions.
-func CheckPredictor(ctx context.Context, create func(context.Context) (Predictor, func() error, error), s Settings, report func(Result)) error {
+// predictor does not get as far as predictions. The error is ctx's, or of
+// processes that could not be ended.
+func CheckPredictor(ctx context.Context, create func(context.Context) (Predictor, func() error, error), s Settings, report func(Result)) (err error) {
 	space, err := openChains(ctx)
 	if err != nil {
 		return err
 	}
-	c := &predictorChecks{checks: checks{s, report}, create: create, space: space}
+	c := &predictorChecks{checks: checks{Settings: s, report: report}, create: create, space: space}
+	defer func() { err = errors.Join(err, c.left) }()
+	var p Predictor
+	stop := func() {}
+	defer func() { stop() }()
 	if !c.run("describe", "says what it is, and the same twice", func(r *Result) {
-		p, stop, ok := start(ctx, r, create)
-		defer stop()
+		started, end, ok := start(ctx, &c.checks, r, create)
+		stop = end
 		if ok {
+			p = started
 			c.description = describe(ctx, r, p)
 		}
 	}) {
 		return ctx.Err()
 	}
-	if !c.predictions(ctx) {
+	if !c.predictions(ctx, p) {
 		return ctx.Err()
 	}
 	if c.description.Pretrains {
@@ -70,16 +76,12 @@ type predictorChecks struct {
 	description plugins.Description
 }
 
-// predictions checks what a fitted predictor returns. It returns whether there
-// was anything to check.
-func (c *predictorChecks) predictions(ctx context.Context) bool {
+// predictions checks what a fitted predictor returns, beginning with first,
+// which has described itself. It returns whether there was anything to check.
+func (c *predictorChecks) predictions(ctx context.Context, first Predictor) bool {
 	var want []float64
 	if !c.run("predict", "fits 30 labels and returns a finite value a row", func(r *Result) {
-		p, stop, ok := start(ctx, r, c.create)
-		defer stop()
-		if ok {
-			want = c.fitAndPredict(ctx, r, p)
-		}
+		want = c.fitAndPredict(ctx, r, first)
 	}) {
 		return false
 	}
@@ -89,7 +91,7 @@ func (c *predictorChecks) predictions(ctx context.Context) bool {
 	defer func() { stop() }()
 	var all []float64 // what this process predicts: one that is not deterministic is told so once
 	c.run("seed", "the same training with the same seed predicts the same bytes in another process", func(r *Result) {
-		started, end, ok := start(ctx, r, c.create)
+		started, end, ok := start(ctx, &c.checks, r, c.create)
 		stop = end
 		if !ok {
 			return
@@ -152,7 +154,7 @@ func (c *predictorChecks) refusals(ctx context.Context) {
 	stop := func() {}
 	defer func() { stop() }()
 	c.run("unfitted", "Predict before Fit is refused", func(r *Result) {
-		started, end, ok := start(ctx, r, c.create)
+		started, end, ok := start(ctx, &c.checks, r, c.create)
 		stop = end
 		if !ok {
 			return
@@ -186,7 +188,7 @@ func (c *predictorChecks) refusals(ctx context.Context) {
 func (c *predictorChecks) pretrain(ctx context.Context, r *Result) {
 	var artifacts [2][]byte
 	for i := range artifacts {
-		p, stop, ok := start(ctx, r, c.create)
+		p, stop, ok := start(ctx, &c.checks, r, c.create)
 		defer stop()
 		if !ok {
 			return
@@ -208,7 +210,7 @@ func (c *predictorChecks) pretrain(ctx context.Context, r *Result) {
 	if !bytes.Equal(artifacts[0], artifacts[1]) {
 		r.problem("artifacts differ the second time; take all randomness from the seed, and sum and iterate in a fixed order")
 	}
-	p, stop, ok := start(ctx, r, c.create)
+	p, stop, ok := start(ctx, &c.checks, r, c.create)
 	defer stop()
 	if !ok {
 		return
@@ -268,11 +270,11 @@ const (
 
 // longRows are the sizes of training that a fit is tried on until one takes
 // longFit. At 8,000 a matrix of all pairs holds 512 MB.
-func longRows() []int { return []int{500, 2000, 8000} }
+func longRows() []int { return []int{1000, 8000} }
 
 // cancel checks that a cancelled Fit ends.
 func (c *predictorChecks) cancel(ctx context.Context, r *Result) {
-	p, stop, ok := start(ctx, r, c.create)
+	p, stop, ok := start(ctx, &c.checks, r, c.create)
 	defer func() { stop() }()
 	if !ok {
 		return
@@ -301,7 +303,7 @@ func (c *predictorChecks) cancel(ctx context.Context, r *Result) {
 	for i, rows := range longRows() {
 		if i > 0 {
 			stop() // each fit has a process of its own
-			if p, stop, ok = start(ctx, r, c.create); !ok {
+			if p, stop, ok = start(ctx, &c.checks, r, c.create); !ok {
 				return
 			}
 		}

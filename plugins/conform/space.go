@@ -3,6 +3,7 @@ package conform
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -24,13 +25,14 @@ const spaceRows = 5000
 
 // CheckSpace checks the search space that create starts, a fresh one each
 // time, and reports each check as soon as it is done. It ends early where a
-// space can't be opened.
-func CheckSpace(ctx context.Context, create func(context.Context) (Space, func() error, error), s Settings, report func(Result)) error {
-	c := &spaceChecks{checks: checks{s, report}}
+// space can't be opened. The error is as that of CheckPredictor.
+func CheckSpace(ctx context.Context, create func(context.Context) (Space, func() error, error), s Settings, report func(Result)) (err error) {
+	c := &spaceChecks{checks: checks{Settings: s, report: report}}
+	defer func() { err = errors.Join(err, c.left) }()
 	stop := func() {}
 	defer func() { stop() }()
 	if !c.run("describe", "says what it is, and the same twice", func(r *Result) {
-		space, end, ok := start(ctx, r, create)
+		space, end, ok := start(ctx, &c.checks, r, create)
 		stop = end
 		if ok {
 			c.space = space
@@ -65,7 +67,7 @@ func CheckSpace(ctx context.Context, create func(context.Context) (Space, func()
 		}
 	})
 	c.run("options", "an option that it does not know is refused", func(r *Result) {
-		space, stop, ok := start(ctx, r, create)
+		space, stop, ok := start(ctx, &c.checks, r, create)
 		defer stop()
 		if !ok {
 			return
@@ -90,7 +92,7 @@ func (c *spaceChecks) open(ctx context.Context, r *Result, create func(context.C
 		r.problem("Open: %v", err)
 		return
 	}
-	other, stop, ok := start(ctx, r, create)
+	other, stop, ok := start(ctx, &c.checks, r, create)
 	defer stop()
 	if !ok {
 		return
