@@ -181,20 +181,6 @@ func (s *Set) EncodeTo(dst []float64, n *plugins.Network, numbers []float64) {
 	}
 }
 
-// Matrix returns the features of all rows of b, a row of Dim numbers after the
-// other. Its error is the context's.
-func (s *Set) Matrix(ctx context.Context, b *plugins.Batch) ([]float64, error) {
-	d := s.Dim()
-	x := make([]float64, b.Len()*d)
-	for i := range b.Len() {
-		if i%256 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		s.EncodeTo(x[i*d:(i+1)*d], &b.Networks[i], b.Row(i))
-	}
-	return x, nil
-}
-
 // oneHot makes s the set onehot.
 func (s *Set) oneHot(v *plugins.Vocabulary, networks []plugins.Network) {
 	oneHot, work := NewOneHot(v, networks), NewWork(v, networks)

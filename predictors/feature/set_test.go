@@ -41,7 +41,7 @@ func TestSetsHaveColumnsOfTrainingRowsAndPool(t *testing.T) {
 			t.Errorf("%s: groups end at %d of %d columns", name, at, both.Dim())
 		}
 		b := plugins.Batch{Networks: slices.Concat(train, rest)}
-		got, err := both.Matrix(t.Context(), &b)
+		x, err := both.Dense(t.Context(), &b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestSetsHaveColumnsOfTrainingRowsAndPool(t *testing.T) {
 			both.EncodeTo(row, &b.Networks[i], nil)
 			want = append(want, row...)
 		}
-		if !slices.Equal(got, want) {
+		if got := x.RawMatrix().Data; !slices.Equal(got, want) {
 			t.Errorf("%s: the matrix is not its rows", name)
 		}
 		if equal := newSet(t, name, &v, train[:1], train[:1]); equal.Dim() != 0 && name != "groups" {
@@ -68,7 +68,7 @@ func TestOneHotSetScalesWork(t *testing.T) {
 		chain([]float64{64, 8}, 2, []int{conv}, []int{skip}),
 	}
 	s := newSet(t, "onehot", &v, networks, nil)
-	x, err := s.Matrix(t.Context(), &plugins.Batch{Networks: networks})
+	x, err := s.Dense(t.Context(), &plugins.Batch{Networks: networks})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestOneHotSetScalesWork(t *testing.T) {
 		for j := from; j < to; j++ {
 			var mean, square float64
 			for i := range networks {
-				y := x[i*s.Dim()+j]
+				y := x.At(i, j)
 				mean += y / 3
 				square += y * y / 3
 			}

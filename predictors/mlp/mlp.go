@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"gonum.org/v1/gonum/mat"
+
 	"github.com/hypernas/hypernas/internal/nn/fit"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/plugins"
@@ -162,16 +164,12 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 	}
 	p.set, p.evaluators = set, nil
 	p.mean, p.sd = feature.Moments(t.Labels)
-	var warnings []string
-	if set.Dim() == 0 {
-		warnings = append(warnings, feature.AllAlike)
-	}
-	rows, err := set.Matrix(ctx, &t.Batch)
+	x, err := set.Dense(ctx, &t.Batch)
 	if err != nil {
 		return plugins.Fitted{}, err
 	}
-	p.standardize(rows, o.Features == "graph" || o.Features == "groups")
-	examples := p.examples(rows, t.Batch.Len())
+	p.standardize(x, o.Features == "graph" || o.Features == "groups")
+	examples := p.examples(x)
 	labels := make([]float64, len(t.Labels))
 	feature.LabelsTo(labels, t.Labels, o.Label)
 	feature.ZScoreTo(labels, labels) // rank-Gauss scores have a deviation below 1
@@ -188,14 +186,14 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 	var evaluators []*fit.Evaluator[example]
 	for member := range o.Members {
 		rng := rand.New(rand.NewPCG(t.Seed, stream+uint64(member)))
-		m := newModel(&o, p.width(), rng)
+		m := newModel(&o, len(p.scale), rng)
 		if err := fit.Train(ctx, m, examples, labels, train, rng); err != nil {
 			return plugins.Fitted{}, err
 		}
 		evaluators = append(evaluators, fit.NewEvaluator(m))
 	}
 	p.evaluators = evaluators
-	return plugins.Fitted{Warnings: warnings}, nil
+	return plugins.Fitted{Warnings: feature.Alike(x)}, nil
 }
 
 // beta2 of Adam is what the authors take (meta_neural_net.py).
@@ -205,38 +203,30 @@ const beta2 = .99
 // same seed; each member has the next one.
 const stream = 0x6d6c7000
 
-// standardize finds what takes the training set's columns to mean 0 and
+// standardize finds what takes the columns of the training set to mean 0 and
 // deviation 1, or leaves them as they are.
-func (p *Predictor) standardize(rows []float64, standardize bool) {
-	d := p.set.Dim()
+func (p *Predictor) standardize(x *mat.Dense, standardize bool) {
+	n, d := x.Dims()
 	p.shift, p.scale = make([]float64, d), make([]float64, d)
+	column := make([]float64, n)
 	for j := range d {
 		p.scale[j] = 1
-		if !standardize {
-			continue
+		if standardize {
+			mean, sd := feature.Moments(mat.Col(column, j, x))
+			p.shift[j], p.scale[j] = mean, 1/sd
 		}
-		column := make([]float64, 0, len(rows)/d)
-		for i := j; i < len(rows); i += d {
-			column = append(column, rows[i])
-		}
-		mean, sd := feature.Moments(column)
-		p.shift[j], p.scale[j] = mean, 1/sd
 	}
 }
 
-// width returns the number of inputs of a network, at least 1: where all
-// architectures look alike the one is 0.
-func (p *Predictor) width() int { return max(p.set.Dim(), 1) }
-
-// examples returns n rows of features as the networks see them.
-func (p *Predictor) examples(rows []float64, n int) []example {
-	d, w := p.set.Dim(), p.width()
-	all := make([]float32, n*w)
+// examples returns rows of features as the networks see them.
+func (p *Predictor) examples(x *mat.Dense) []example {
+	n, d := x.Dims()
+	all := make([]float32, n*d)
 	list := make([]example, n)
 	for i := range list {
-		list[i] = all[i*w : (i+1)*w]
-		for j, x := range rows[i*d : (i+1)*d] {
-			list[i][j] = float32((x - p.shift[j]) * p.scale[j])
+		list[i] = all[i*d : (i+1)*d]
+		for j, v := range x.RawRowView(i) {
+			list[i][j] = float32((v - p.shift[j]) * p.scale[j])
 		}
 	}
 	return list
@@ -262,11 +252,11 @@ func (p *Predictor) predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 	values := make([]float64, b.Len())
 	for lo := 0; lo < len(values); lo += block {
 		part := b.Slice(lo, min(lo+block, len(values)))
-		rows, err := p.set.Matrix(ctx, &part)
+		x, err := p.set.Dense(ctx, &part)
 		if err != nil {
 			return nil, err
 		}
-		examples := p.examples(rows, part.Len())
+		examples := p.examples(x)
 		z := make([]float64, len(examples))
 		for _, e := range p.evaluators {
 			if err := e.PredictTo(ctx, z, examples); err != nil {
