@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/go-hclog"
-
 	"github.com/hypernas/hypernas/harness"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/host"
@@ -140,7 +138,7 @@ func checkOptions(kind host.Kind, ref harness.Ref, d plugins.Description) error 
 // openSpace starts the process of a space and opens it. The caller closes it.
 // Where it can't be opened, the space returned has a description if the plugin
 // gave one.
-func openSpace(ctx context.Context, ref harness.Ref, limits host.Limits, log hclog.Logger) (*host.Space, harness.Space, error) {
+func openSpace(ctx context.Context, ref harness.Ref, o host.Options) (*host.Space, harness.Space, error) {
 	ref, options, err := locate(ref)
 	if err != nil {
 		return nil, harness.Space{}, err
@@ -149,7 +147,13 @@ func openSpace(ctx context.Context, ref harness.Ref, limits host.Limits, log hcl
 	if err != nil {
 		return nil, harness.Space{}, err
 	}
-	process, err := host.LaunchSpace(ctx, plugin, host.Options{Limits: limits, Log: log})
+	if o.Sandbox, err = spaceSandbox(options, o.Sandbox.Allowed); err != nil {
+		return nil, harness.Space{}, err
+	}
+	process, err := host.LaunchSpace(ctx, plugin, o)
+	if errors.Is(err, host.ErrSandbox) {
+		return nil, harness.Space{}, sandboxError("space "+ref.Alias, err)
+	}
 	if err != nil {
 		return nil, harness.Space{}, fmt.Errorf("space %s: %w", ref.Alias, err)
 	}
@@ -192,7 +196,7 @@ func (l launcher) Launch(ctx context.Context) (harness.Process, error) {
 	}
 	ended := harness.Ended{}
 	if failure, ok := errors.AsType[*host.Failure](err); ok {
-		ended.Reason, ended.Log = failure.Reason, failure.Log()
+		ended.Reason, ended.Log, ended.Limits = failure.Reason, failure.Log(), failure.Limits()
 	}
 	return nil, &harness.LaunchError{Ended: ended, Err: err}
 }
@@ -202,10 +206,11 @@ type process struct{ *host.Predictor }
 
 // Close implements harness.Process.
 func (p process) Close() harness.Ended {
-	ended := harness.Ended{Limits: p.Limits()}
+	ended := harness.Ended{}
 	if err := p.Predictor.Close(); err != nil {
 		ended.Reason = err.Error()
 	}
+	ended.Limits = p.Limits()
 	ended.Log = p.Log()
 	ended.CPUSeconds = p.CPUSeconds()
 	ended.MemoryBytes = p.MemoryBytes()
@@ -232,6 +237,9 @@ func openPredictor(ctx context.Context, ref harness.Ref, o host.Options) (harnes
 	} else {
 		if p.Description, err = ask(ctx, plugin, o); err != nil && ctx.Err() == nil {
 			p.Description, err = ask(ctx, plugin, o)
+		}
+		if errors.Is(err, host.ErrSandbox) {
+			return p, sandboxError("predictor "+ref.Alias, err)
 		}
 		if err != nil && ctx.Err() == nil {
 			p.Description = plugins.Description{}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/hypernas/hypernas/harness"
@@ -201,7 +200,7 @@ func targets(ctx context.Context, ref *results.SpaceRef, trust bool) (values []f
 	if _, builtin := find(builtinSpaces(), ref.Name); !builtin && !trust {
 		return nil, fmt.Errorf("true values are read from the program %s only with --trust", ref.Name)
 	}
-	process, space, err := openSpace(ctx, harness.Ref{Alias: ref.Alias, Name: ref.Name, Options: ref.Options}, host.DefaultLimits(), hclog.NewNullLogger())
+	process, space, err := openSpace(ctx, harness.Ref{Alias: ref.Alias, Name: ref.Name, Options: ref.Options}, host.Options{Limits: host.DefaultLimits()})
 	if err != nil {
 		return nil, err
 	}

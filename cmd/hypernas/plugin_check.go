@@ -19,6 +19,7 @@ func newPluginCheckCommand() *cobra.Command {
 	limits.Start, limits.Fit, limits.Predict, limits.Space = time.Minute, 5*time.Minute, time.Minute, time.Minute
 	options := map[string]string{}
 	verbose := false
+	var allowed grants
 	cmd := &cobra.Command{
 		Use:   "check PATH [-- ARGUMENT…]",
 		Short: "Say whether a plugin keeps the contract, and what to mend",
@@ -37,9 +38,14 @@ Exit codes: 0 all well, 1 something is to be mended, 2 there is no such program.
 	f.StringToStringVar(&options, "option", nil, "options that the plugin gets in all checks, such as a small number of epochs")
 	f.DurationVar(&limits.Start, "start-timeout", limits.Start, "longest start")
 	f.DurationVar(&limits.Fit, "fit-timeout", limits.Fit, "longest fit")
+	addAllowFlag(cmd, &allowed)
 	f.BoolVarP(&verbose, "verbose", "v", false, "show what the plugin logs")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		o := host.Options{Limits: limits, Log: hclog.NewNullLogger()}
+		protected, err := secrets("", nil)
+		if err != nil {
+			return err
+		}
+		o := host.Options{Limits: limits, Log: hclog.NewNullLogger(), Sandbox: host.Sandbox{Protected: protected, Allowed: allowed}}
 		if verbose {
 			o.Log = hclog.New(&hclog.LoggerOptions{Name: "plugin", Output: cmd.ErrOrStderr(), Level: hclog.Debug})
 		}

@@ -21,6 +21,7 @@ func newPluginAddCommand() *cobra.Command {
 	limits := host.DefaultLimits()
 	limits.Start = time.Minute
 	name := ""
+	var allowed grants
 	cmd := &cobra.Command{
 		Use:   "add PATH|NAME",
 		Short: "Give a plugin a name and pin what it is now",
@@ -38,10 +39,11 @@ configuration (Linux: ~/.config).`,
   hypernas plugin add ./counts --name counts-v2`,
 		Args: cobra.ExactArgs(1),
 	}
+	addAllowFlag(cmd, &allowed)
 	cmd.Flags().StringVar(&name, "name", "", "name (default: what the plugin calls itself)")
 	cmd.Flags().DurationVar(&limits.Start, "start-timeout", limits.Start, "longest start")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return addPlugin(cmd, args[0], name, host.Options{Limits: limits, Log: hclog.NewNullLogger()})
+		return addPlugin(cmd, args[0], name, host.Options{Limits: limits, Log: hclog.NewNullLogger(), Sandbox: host.Sandbox{Allowed: allowed}})
 	}
 	return cmd
 }
@@ -190,4 +192,3 @@ func newPluginRemoveCommand() *cobra.Command {
 	}
 	return cmd
 }
-

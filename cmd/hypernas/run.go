@@ -37,6 +37,8 @@ type runFlags struct {
 	force      bool
 	verbose    bool
 	reach      float64
+	threads    int
+	allowed    grants
 }
 
 func newRunCommand() *cobra.Command {
@@ -56,6 +58,9 @@ is built in or was added (hypernas plugin add), and PATH is a plugin's
 executable, or the YAML file that describes your own table (see docs/table.md);
 the alias is its name in the table of results. A value with a
 colon or comma in it goes into a plan file.
+
+External plugins run in a sandbox where the system has one, and each record says
+what of it held; --allow adds to what they may reach (see docs/isolation.md).
 
 Exit codes: 0 all well, 1 some trial failed, 2 the command can't be run as given.`,
 		Example: `  hypernas run --space bundled --predictor params,ridge,np,hypernas --budget 20,50,100
@@ -77,6 +82,8 @@ Exit codes: 0 all well, 1 some trial failed, 2 the command can't be run as given
 	f.DurationVar(&plan.Limits.Fit, "fit-timeout", plan.Limits.Fit, "longest fit")
 	f.DurationVar(&plan.Limits.Predict, "predict-timeout", plan.Limits.Predict, "longest prediction of a test set")
 	f.Var(&plan.Limits.Memory, "memory", "most memory of a predictor's processes (0: no limit)")
+	f.IntVar(&flags.threads, "threads", 1, "processors of a predictor's process")
+	addAllowFlag(cmd, &flags.allowed)
 	f.IntVar(&flags.workers, "workers", runtime.NumCPU(), "trials at once")
 	f.BoolVar(&flags.force, "force", false, "run trials again that have a record")
 	f.StringVar(&flags.out, "out", "", "output folder (default runs/DIGEST, named after the plan)")
@@ -176,6 +183,9 @@ func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, e
 	if err := checkReach(f.reach); err != nil {
 		return p, err
 	}
+	if f.threads < 1 {
+		return p, fmt.Errorf("--threads %d: there must be at least 1", f.threads)
+	}
 	if f.workers < 1 {
 		return p, fmt.Errorf("--workers %d: there must be at least 1", f.workers)
 	}
@@ -200,17 +210,29 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 		pluginLog = hclog.New(&hclog.LoggerOptions{Name: "plugin", Output: stderr, Level: hclog.Debug})
 	}
 	limits := host.Limits{
-		Start: p.Limits.Start, Fit: p.Limits.Fit, Predict: p.Limits.Predict, MemoryBytes: int64(p.Limits.Memory), Threads: 1,
+		Start: p.Limits.Start, Fit: p.Limits.Fit, Predict: p.Limits.Predict, MemoryBytes: int64(p.Limits.Memory), Threads: f.threads,
+	}
+	protected, err := secrets(dir, given)
+	if err != nil {
+		return err
+	}
+	predictorOptions := host.Options{
+		Limits: limits, Log: pluginLog, Processors: host.NewProcessors(),
+		Sandbox: host.Sandbox{Protected: protected, Allowed: f.allowed},
 	}
 	// Names first: nothing starts if one of them is wrong.
 	for _, ref := range p.Spaces {
-		if _, err := resolve(ctx, host.KindSpace, ref, builtinSpaces()); err != nil {
+		plugin, err := resolve(ctx, host.KindSpace, ref, builtinSpaces())
+		if err != nil {
 			return err
+		}
+		if plugin.External() {
+			predictorOptions.Sandbox.Protected = append(predictorOptions.Sandbox.Protected, plugin.Path)
 		}
 	}
 	var predictors []harness.Predictor
 	for _, ref := range p.Predictors {
-		o, err := openPredictor(ctx, ref, host.Options{Limits: limits, Log: pluginLog})
+		o, err := openPredictor(ctx, ref, predictorOptions)
 		if errors.Is(err, errBroken) {
 			fmt.Fprintf(stderr, "hypernas: %v; its trials will be recorded as failed\n", err)
 		} else if err != nil {
@@ -220,7 +242,7 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	}
 	var spaces []harness.Space
 	for _, ref := range given {
-		process, opened, err := openSpace(ctx, ref, spaceLimits(), pluginLog)
+		process, opened, err := openSpace(ctx, ref, host.Options{Limits: spaceLimits(), Log: pluginLog, Sandbox: host.Sandbox{Allowed: f.allowed}})
 		if err != nil {
 			return err
 		}

@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/plugins/host"
 	"github.com/hypernas/hypernas/plugins/serve"
 	"github.com/hypernas/hypernas/results"
 )
@@ -55,24 +58,30 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Condition: func(name string) (bool, error) {
-			if name != "mirror" {
-				return false, fmt.Errorf("unknown condition %q", name)
+			switch name {
+			case "mirror":
+				_, err := os.Stat(mirrorFolder)
+				return err == nil, nil
+			case "landlock":
+				return host.HasLandlock(), nil
 			}
-			_, err := os.Stat(mirrorFolder)
-			return err == nil, nil
+			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"count":   countLines,
 			"flip":    flipBit,
 			"same":    sameRuns,
 			"nothing": nothingRuns,
+			"await":   awaitFile,
+			"gone":    awaitEnd,
 		},
 	})
 }
 
 // rogue is a predictor that goes wrong in the way that its option names.
 type rogue struct {
-	Way string `option:"way" doc:"how to go wrong" choices:"none,panic,hang,exit,nan,short"`
+	Way  string `option:"way" doc:"how to go wrong" choices:"none,panic,hang,exit,nan,short,orphan,peek"`
+	Path string `option:"path" doc:"what to peek at"`
 }
 
 func (r *rogue) Describe(context.Context) (plugins.Description, error) {
@@ -90,6 +99,18 @@ func (r *rogue) Fit(_ context.Context, t *plugins.Training) (plugins.Fitted, err
 		select {}
 	case "exit":
 		os.Exit(0)
+	case "orphan":
+		// A grandchild in a session of its own; then a sign of it.
+		if err := exec.Command("setsid", "sleep", "1000").Start(); err != nil {
+			return plugins.Fitted{}, err
+		}
+		if err := os.WriteFile("awake", nil, 0o600); err != nil {
+			return plugins.Fitted{}, err
+		}
+		select {}
+	case "peek":
+		_, err := os.ReadFile(r.Path)
+		return plugins.Fitted{}, err
 	}
 	return plugins.Fitted{}, nil
 }
@@ -161,6 +182,55 @@ func sameRuns(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// awaitFile is the script command
+//
+//	await PATTERN
+//
+// which waits until there is a file that the pattern names.
+func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await PATTERN")
+	}
+	poll(ts, func() bool {
+		files, err := filepath.Glob(ts.MkAbs(args[0]))
+		ts.Check(err)
+		return len(files) > 0
+	})
+}
+
+// awaitEnd is the script command
+//
+//	gone
+//
+// which waits until no process of this test is left, in whatever session it
+// is, and no scratch folder, and says how long that took.
+func awaitEnd(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: gone")
+	}
+	begin := time.Now()
+	poll(ts, func() bool {
+		scratch, err := filepath.Glob(filepath.Join(ts.Getenv("TMPDIR"), "hn-*"))
+		ts.Check(err)
+		return len(scratch) == 0 && len(running(ts)) == 0
+	})
+	ts.Logf("all was gone after %v", time.Since(begin))
+}
+
+// poll waits until done reports true.
+func poll(ts *testscript.TestScript, done func() bool) {
+	timeout := time.After(time.Minute)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-timeout:
+			ts.Fatalf("timed out; still running: %q", running(ts))
+		case <-tick.C:
+		}
+	}
+}
+
 // nothingRuns is the script command
 //
 //	nothing
@@ -171,6 +241,14 @@ func nothingRuns(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: nothing")
 	}
+	for _, command := range running(ts) {
+		ts.Fatalf("still runs: %s", command)
+	}
+}
+
+// running returns the command lines of the processes that a script has started
+// and that have not ended, but for the test itself.
+func running(ts *testscript.TestScript) (commands []string) {
 	work := ts.Getenv("WORK")
 	files, err := filepath.Glob("/proc/[0-9]*/environ")
 	ts.Check(err)
@@ -182,10 +260,11 @@ func nothingRuns(ts *testscript.TestScript, neg bool, args []string) {
 		if strings.Contains(string(environ), work) {
 			command, err := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
 			if err == nil && len(command) > 0 {
-				ts.Fatalf("still runs: %s", strings.ReplaceAll(string(command), "\x00", " "))
+				commands = append(commands, strings.ReplaceAll(string(command), "\x00", " "))
 			}
 		}
 	}
+	return commands
 }
 
 // runContents returns what a run holds of each trial: its record without

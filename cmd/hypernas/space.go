@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/hypernas/hypernas/harness"
@@ -49,7 +48,7 @@ how to fetch them, and the exit code is 2.`,
 
 func describeSpace(cmd *cobra.Command, ref harness.Ref) (err error) {
 	s := sheet{w: cmd.OutOrStdout()}
-	process, opened, err := openSpace(cmd.Context(), ref, spaceLimits(), hclog.NewNullLogger())
+	process, opened, err := openSpace(cmd.Context(), ref, host.Options{Limits: spaceLimits()})
 	if err != nil {
 		// A space without its data, or without an option that it needs, still
 		// says what it is.

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/hypernas/hypernas/harness"
 	"github.com/hypernas/hypernas/internal/durable"
+	"github.com/hypernas/hypernas/plugins/host"
 )
 
 func newSplitCommand() *cobra.Command {
@@ -43,7 +43,7 @@ SHA-256. hypernas run --split-file FILE trains and tests on exactly these.`,
 			if err != nil {
 				return usage(fmt.Errorf("--space: %w", err))
 			}
-			process, opened, err := openSpace(cmd.Context(), ref, spaceLimits(), hclog.NewNullLogger())
+			process, opened, err := openSpace(cmd.Context(), ref, host.Options{Limits: spaceLimits()})
 			if err != nil {
 				return err
 			}

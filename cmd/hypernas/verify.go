@@ -8,11 +8,11 @@ import (
 	"os"
 	"slices"
 
-	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
 	"github.com/hypernas/hypernas/harness"
 	"github.com/hypernas/hypernas/harness/split"
+	"github.com/hypernas/hypernas/plugins/host"
 	"github.com/hypernas/hypernas/results"
 )
 
@@ -127,7 +127,7 @@ func (o *spaceOpener) open(ctx context.Context, ref *results.SpaceRef) (*harness
 			return nil, nil, fmt.Errorf("%q is no space of this hypernas: say how to open it by --space %s=PATH", ref.Name, ref.Alias)
 		}
 	}
-	process, space, err := openSpace(ctx, with, spaceLimits(), hclog.NewNullLogger())
+	process, space, err := openSpace(ctx, with, host.Options{Limits: spaceLimits()})
 	if err != nil {
 		if !ok && ref.Name == tableSpace && errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("%w; say where it lies by --space %s=PATH", err, ref.Alias)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -115,7 +116,7 @@ func TestEveryFailureHasItsReason(t *testing.T) {
 		return l
 	}
 	short := func(l *host.Limits) { l.Start = 2 * time.Second }
-	memory := func(l *host.Limits) { l.MemoryBytes = 150 << 20 }
+	memory := func(l *host.Limits) { l.MemoryBytes = 256 << 20 }
 	for _, tc := range []struct {
 		mode   string
 		limits host.Limits
@@ -136,8 +137,10 @@ func TestEveryFailureHasItsReason(t *testing.T) {
 		{"exit 0", limits(), "exited with status 0 in the middle of fit"},
 		{"kill itself", limits(), "killed by signal SIGKILL in the middle of fit"},
 		{"orphan and exit", limits(), "exited with status 1 in the middle of fit"},
-		{"eat", soon(memory), "memory limit 150 MiB exceeded (held "},
-		{"child eats", soon(memory), "memory limit 150 MiB exceeded (held "},
+		{"eat", soon(memory), "memory limit 256 MiB exceeded (held "},
+		{"child eats", soon(memory), "memory limit 256 MiB exceeded (held "},
+		{"hang in describe", soon(short), "describe took longer than 2s"},
+		{"TCP", limits(), "exited with status 2 before the handshake"},
 		{"NaN", limits(), "returned NaN as the prediction of architecture 1"},
 		{"infinite", limits(), "returned -Inf as the prediction of architecture 2"},
 		{"too few", limits(), "returned 3 predictions for 4 architectures"},
@@ -145,6 +148,9 @@ func TestEveryFailureHasItsReason(t *testing.T) {
 	} {
 		t.Run(tc.mode, func(t *testing.T) {
 			t.Parallel()
+			if tc.mode == "TCP" {
+				requireLandlock(t, 4)
+			}
 			_, _, err := trial(t, rogueWith(t, tc.mode), host.Options{Limits: tc.limits, TempDir: shortDir(t)})
 			if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
 				t.Errorf("got reason %q, want %q", err, tc.want)
@@ -291,8 +297,9 @@ func TestASpaceIsNoPredictor(t *testing.T) {
 
 func TestBuiltinPluginsFailByNameToo(t *testing.T) {
 	t.Parallel()
-	greedy, hasty := limits(), limits()
-	greedy.MemoryBytes, hasty.Fit = 150<<20, 100*time.Millisecond
+	greedy, hasty, slow := limits(), limits(), limits()
+	slow.Start = 2 * time.Second
+	greedy.MemoryBytes, hasty.Fit = 256<<20, 100*time.Millisecond
 	for _, tc := range []struct {
 		mode   string
 		limits host.Limits
@@ -303,7 +310,9 @@ func TestBuiltinPluginsFailByNameToo(t *testing.T) {
 		{"exit at start", limits(), "exited with status 3 before the handshake"},
 		{"kill itself", limits(), "killed by signal SIGKILL in the middle of fit"},
 		{"ignore cancellation", hasty, "fit took longer than 100ms"},
-		{"eat", greedy, "memory limit 150 MiB exceeded (held "},
+		{"eat", greedy, "memory limit 256 MiB exceeded (held "},
+		{"hang at start", slow, "did not start within 2s"},
+		{"stay behind", limits(), "exited with status 0 in the middle of fit"},
 	} {
 		t.Run(tc.mode, func(t *testing.T) {
 			t.Parallel()
@@ -316,6 +325,71 @@ func TestBuiltinPluginsFailByNameToo(t *testing.T) {
 				t.Errorf("got reason %q, want %q", err, tc.want)
 			}
 		})
+	}
+}
+
+// TestPeakMemoryIsThePluginsOwn: what a process takes is told, and not what
+// its parent, which held more, had at the fork.
+func TestPeakMemoryIsThePluginsOwn(t *testing.T) {
+	t.Parallel()
+	eat(300 << 20) // of this process, which starts the others
+	const took = 100 << 20
+	builtin := func(mode string) host.Plugin {
+		p, err := host.Builtin(host.KindPredictor, mode, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for name, tc := range map[string]struct {
+		plugin    host.Plugin
+		low, high int64
+	}{
+		"built in":                  {builtin("take"), took, 250 << 20},
+		"built in, ends by itself":  {builtin("exit at start"), 0, 250 << 20},
+		"external":                  {rogueWith(t, "take"), took, 250 << 20},
+		"external, takes a little":  {rogueWith(t, "honest"), 1 << 20, took},
+		"external, ends by itself":  {rogueWith(t, "exit 0"), 0, took},
+		"external, and its child's": {rogueWith(t, "child takes"), took, 250 << 20},
+	} {
+		p, _, err := trial(t, tc.plugin, host.Options{Limits: limits(), TempDir: shortDir(t)})
+		if p == nil {
+			continue // It did not start, and so has no record of its memory.
+		}
+		if got := p.MemoryBytes(); got < tc.low || got > tc.high {
+			t.Errorf("%s: got a peak of %d MiB (%v), want between %d and %d", name, got>>20, err, tc.low>>20, tc.high>>20)
+		}
+	}
+}
+
+func TestAPluginThatWasChangedIsNotStarted(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	binary, script := dir+"/binary", dir+"/script/mine.sh"
+	write := func(path, text string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(binary, "\x7fELF one")
+	write(script, "#!/bin/sh\nexit 7\n")
+	write(dir+"/script/module.sh", "one")
+	for _, tc := range []struct{ path, change, want string }{
+		{binary, binary, "it was changed since the run began (binary); start the run again"},
+		{script, dir + "/script/module.sh", "it was changed since the run began (module.sh); start the run again"},
+		{script, dir + "/script/new.sh", "it was changed since the run began (new.sh); start the run again"},
+		{script, dir + "/script/runs/a/records.jsonl", "exited with status 7 before the handshake"}, // no part of it
+	} {
+		plugin, err := host.External(host.KindPredictor, "mine", tc.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(tc.change, "another")
+		_, err = host.LaunchPredictor(t.Context(), plugin, host.Options{Limits: limits(), TempDir: shortDir(t)})
+		if _, ok := errors.AsType[*host.Failure](err); !ok || !strings.HasPrefix(err.Error(), tc.want) {
+			t.Errorf("after a change of %s: got %v, want %q", tc.change, err, tc.want)
+		}
 	}
 }
 
@@ -340,7 +414,7 @@ func TestBuiltinPredictorAndItsRecord(t *testing.T) {
 			t.Errorf("row %d: got %v, want %v", i, got, want)
 		}
 	}
-	for _, want := range []string{"start timeout 30s", "fit timeout 30s", "memory 4 GiB of the process tree", "process group killed at the end"} {
+	for _, want := range []string{"start timeout 30s", "fit timeout 30s", "memory 4 GiB of the process tree", "process group killed at the end", "no sandbox: built in and trusted"} {
 		if !slices.Contains(p.Limits(), want) {
 			t.Errorf("limits %q lack %q", p.Limits(), want)
 		}

@@ -3,6 +3,7 @@
 package host_test
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -51,6 +52,18 @@ func listenAndIgnore() {
 	}
 	fmt.Printf("1|1|unix|%s|grpc|\n", path)
 	select {}
+}
+
+// listenTCP listens where a plugin should not, and fails loudly where it can't.
+func listenTCP() {
+	// Without Multipath TCP, which package net prefers and Landlock overlooks.
+	var config net.ListenConfig
+	config.SetMultipathTCP(false)
+	if _, err := config.Listen(context.Background(), "tcp", "127.0.0.1:0"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	os.Exit(0)
 }
 
 // processesWith returns the command lines of the processes that have s in

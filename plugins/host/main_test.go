@@ -101,12 +101,17 @@ func rogueMain(mode string) {
 		select {}
 	case "deaf":
 		listenAndIgnore()
+	case "TCP":
+		listenTCP()
 	case "sleeper":
 		fmt.Println("awake")
 		time.Sleep(time.Hour)
 	case "eat":
 		eat(eaten)
 		time.Sleep(time.Hour)
+	case "taker":
+		eat(100 << 20)
+		os.Exit(0)
 	}
 	serve.Predictor(func() plugins.Predictor { return &rogue{mode: mode} })
 }
@@ -118,7 +123,14 @@ type rogue struct {
 }
 
 // eaten is what greedy rogues take, in bytes.
-const eaten = 200 << 20
+const eaten = 1 << 30
+
+func (p *rogue) Describe(ctx context.Context) (plugins.Description, error) {
+	if p.mode == "hang in describe" {
+		select {}
+	}
+	return p.honest.Describe(ctx)
+}
 
 func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
 	switch p.mode {
@@ -196,6 +208,18 @@ func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, e
 		return plugins.Fitted{Warnings: spy(os.Args[3:])}, nil
 	case "refuse":
 		return plugins.Fitted{}, fmt.Errorf("chains: %w: no convolutions", plugins.ErrUnsupported)
+	case "take":
+		eat(100 << 20)
+	case "child takes":
+		if err := exec.Command("/proc/self/exe", "rogue", "taker").Run(); err != nil {
+			return plugins.Fitted{}, err
+		}
+	case "stay behind":
+		// In the same process group, with none of its pipes.
+		if err := exec.Command("/proc/self/exe", "rogue", "sleeper").Start(); err != nil {
+			return plugins.Fitted{}, err
+		}
+		os.Exit(0)
 	case "environment":
 		return plugins.Fitted{Warnings: os.Environ()}, nil
 	}

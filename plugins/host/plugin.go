@@ -47,6 +47,9 @@ type Plugin struct {
 // does.
 func (p *Plugin) supervised() bool { return canSupervise && p.builtin == "" }
 
+// External reports whether the plugin is a program of its own.
+func (p *Plugin) External() bool { return p.builtin == "" }
+
 // Builtin returns the plugin that this executable is when it is started with
 // the arguments "plugin", kind and name.
 func Builtin(kind Kind, name string, version int) (Plugin, error) {

@@ -55,6 +55,9 @@ func (g Grant) String() string {
 	return g.Path
 }
 
+// HasLandlock reports whether this system can keep files from a plugin.
+func HasLandlock() bool { return landlockVersion() > 0 }
+
 // confinement is what a plugin's process may reach, as its supervisor sets it
 // up before the plugin begins. Paths are real ones: no links lead through
 // them.

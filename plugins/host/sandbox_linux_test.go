@@ -340,7 +340,7 @@ func TestASpyReachesNoFileButItsOwn(t *testing.T) {
 				"read /etc/shadow": "EACCES",
 				fmt.Sprintf("read /proc/%d/environ", os.Getpid()):              "EACCES",
 				fmt.Sprintf("read /proc/%d/mem", os.Getpid()):                  "EACCES",
-				fmt.Sprintf("read /proc/%d/fd/0", os.Getpid()):                  "EACCES",
+				fmt.Sprintf("read /proc/%d/fd/0", os.Getpid()):                 "EACCES",
 				fmt.Sprintf("read /proc/%d/root%s", os.Getpid(), s.secrets[0]): "EACCES",
 				fmt.Sprintf("trace %d", os.Getpid()):                           "EPERM",
 				"mount " + s.data:                                              "EPERM",
