@@ -142,20 +142,22 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 		return err
 	}
 	*p = Predictor{options: o, vocabulary: t.Vocabulary}
+	examples, err := p.read(ctx, &t.Batch)
+	if err != nil {
+		return err
+	}
 	width := 0
 	switch o.Position {
 	case "laplacian":
-		for i := range t.Batch.Networks {
-			g := feature.Join(&p.vocabulary, &t.Batch.Networks[i], o.Prune)
-			width = max(width, len(g.Nodes))
+		for i := range examples {
+			width = max(width, len(examples[i].Nodes))
 		}
 		p.positions = feature.NewPositions(feature.Laplacian, width)
 	case "eigenvectors":
 		width = eigenvectors
 		p.positions = feature.NewPositions(feature.Eigenvectors, width)
 	}
-	examples, err := p.read(ctx, &t.Batch)
-	if err != nil {
+	if err := p.place(ctx, examples); err != nil {
 		return err
 	}
 	labels := make([]float64, len(t.Labels))
@@ -178,20 +180,30 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 // the same seed.
 const stream = 0x70696e6174
 
-// read returns each network as one graph with positions.
+// read returns each network as one graph, without positions.
 func (p *Predictor) read(ctx context.Context, b *plugins.Batch) ([]example, error) {
 	examples := make([]example, b.Len())
 	for i := range examples {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		e := &examples[i]
-		e.Graph = feature.Join(&p.vocabulary, &b.Networks[i], p.options.Prune)
-		if p.positions != nil {
-			e.positions = p.positions.Of(&e.Graph)
-		}
+		examples[i].Graph = feature.Join(&p.vocabulary, &b.Networks[i], p.options.Prune)
 	}
 	return examples, nil
+}
+
+// place gives the examples the positions of their nodes, where they are used.
+func (p *Predictor) place(ctx context.Context, examples []example) error {
+	if p.positions == nil {
+		return nil
+	}
+	for i := range examples {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		examples[i].positions = p.positions.Of(&examples[i].Graph)
+	}
+	return nil
 }
 
 // Predict implements [plugins.Predictor]. Values have the labels' mean and
@@ -210,6 +222,9 @@ func (p *Predictor) predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 	}
 	examples, err := p.read(ctx, b)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.place(ctx, examples); err != nil {
 		return nil, err
 	}
 	values := make([]float64, len(examples))
