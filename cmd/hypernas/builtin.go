@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/arch2vec"
 	"github.com/hypernas/hypernas/predictors/brpnas"
 	"github.com/hypernas/hypernas/predictors/flan"
 	"github.com/hypernas/hypernas/predictors/forest"
@@ -79,6 +80,7 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"pinat", func() plugins.Predictor { return pinat.New() }},
 		{"gates", func() plugins.Predictor { return gates.New() }},
 		{"flan", func() plugins.Predictor { return flan.New() }},
+		{"arch2vec", func() plugins.Predictor { return arch2vec.New() }},
 		{"hypernas", func() plugins.Predictor { return hypernas.New() }},
 		{"hypernas-plus", func() plugins.Predictor { return hypernas.NewPlus() }},
 	}

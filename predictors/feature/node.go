@@ -1,6 +1,9 @@
 package feature
 
 import (
+	"encoding/binary"
+	"fmt"
+	"io"
 	"math"
 
 	"github.com/hypernas/hypernas/plugins"
@@ -65,6 +68,46 @@ func attributesTo(dst []float64, n *plugins.Node, s *plugins.Step) {
 	k := copy(dst, n.Attrs)
 	k += copy(dst[k:], s.Attrs)
 	dst[k] = math.Log(float64(s.Repeat))
+}
+
+// AppendBinary appends the encoding to b, little-endian, for artifacts that
+// outlive the process: the number of operations, the count of numbers, and of
+// each its index, mean and standard deviation. It never fails.
+func (e *Nodes) AppendBinary(b []byte) ([]byte, error) {
+	order := binary.LittleEndian
+	b = order.AppendUint32(order.AppendUint32(b, uint32(e.ops)), uint32(len(e.numbers)))
+	for _, n := range e.numbers {
+		b = order.AppendUint32(b, uint32(n.index))
+		b = order.AppendUint64(order.AppendUint64(b, math.Float64bits(n.mean)), math.Float64bits(n.deviance))
+	}
+	return b, nil
+}
+
+// ReadNodes reads what AppendBinary appended for networks that follow v.
+func ReadNodes(r io.Reader, v *plugins.Vocabulary) (*Nodes, error) {
+	var head struct{ Ops, Numbers uint32 }
+	if err := binary.Read(r, binary.LittleEndian, &head); err != nil {
+		return nil, fmt.Errorf("read the encoding of nodes: %w", err)
+	}
+	width := len(v.NodeAttrs) + len(v.CellAttrs) + 1
+	if int(head.Ops) != len(v.Ops) || int(head.Numbers) > width {
+		return nil, fmt.Errorf("an encoding of nodes with %d operations and %d numbers, where there are %d and %d", head.Ops, head.Numbers, len(v.Ops), width)
+	}
+	e := &Nodes{ops: int(head.Ops)}
+	for range head.Numbers {
+		var n struct {
+			Index          uint32
+			Mean, Deviance float64
+		}
+		if err := binary.Read(r, binary.LittleEndian, &n); err != nil {
+			return nil, fmt.Errorf("read the encoding of nodes: %w", err)
+		}
+		if int(n.Index) >= width {
+			return nil, fmt.Errorf("an encoding of nodes with number %d of %d", n.Index, width)
+		}
+		e.numbers = append(e.numbers, number{int(n.Index), n.Mean, n.Deviance})
+	}
+	return e, nil
 }
 
 // Dim returns the length of an encoded node.

@@ -1,6 +1,7 @@
 package feature_test
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"testing"
@@ -57,5 +58,35 @@ func TestAdjacencyTo(t *testing.T) {
 		if !slices.Equal(backward, c.wantB) {
 			t.Errorf("loops %t, against edges: got %v, want %v", c.loops, backward, c.wantB)
 		}
+	}
+}
+
+// TestNodesOutlive: an encoding that was written and read encodes alike, and
+// what is not one for these networks is refused.
+func TestNodesOutlive(t *testing.T) {
+	v := plugins.Vocabulary{Ops: []plugins.Op{{Name: "in", Kind: plugins.KindInput}, {Name: "out", Kind: plugins.KindOutput}}, CellAttrs: []string{"width"}}
+	cell := plugins.Cell{Nodes: []plugins.Node{{Op: 0}, {Op: 1}}, Edges: []plugins.Edge{{From: 0, To: 1}}}
+	n := plugins.Network{Cells: []plugins.Cell{cell}, Sequence: []plugins.Step{{Repeat: 2, Attrs: []float64{3}}, {Repeat: 1, Attrs: []float64{5}}}}
+	e := feature.NewNodes(&v, []plugins.Network{n}, feature.Joined)
+	data, err := e.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := feature.ReadNodes(bytes.NewReader(data), &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := make([]float32, e.Dim()), make([]float32, read.Dim())
+	e.EncodeTo(want, &cell.Nodes[1], &n.Sequence[1])
+	read.EncodeTo(got, &cell.Nodes[1], &n.Sequence[1])
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if _, err := feature.ReadNodes(bytes.NewReader(data[:20]), &v); err == nil {
+		t.Error("a cut encoding is accepted")
+	}
+	v.Ops = v.Ops[:1]
+	if _, err := feature.ReadNodes(bytes.NewReader(data), &v); err == nil {
+		t.Error("an encoding of other operations is accepted")
 	}
 }
