@@ -110,7 +110,7 @@ func rogueMain(mode string) {
 		eat(eaten)
 		time.Sleep(time.Hour)
 	case "taker":
-		eat(100 << 20)
+		eat(64 << 20)
 		os.Exit(0)
 	}
 	serve.Predictor(func() plugins.Predictor { return &rogue{mode: mode} })
@@ -209,7 +209,7 @@ func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, e
 	case "refuse":
 		return plugins.Fitted{}, fmt.Errorf("chains: %w: no convolutions", plugins.ErrUnsupported)
 	case "take":
-		eat(100 << 20)
+		eat(64 << 20)
 	case "child takes":
 		if err := exec.Command("/proc/self/exe", "rogue", "taker").Run(); err != nil {
 			return plugins.Fitted{}, err
