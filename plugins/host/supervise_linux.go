@@ -377,9 +377,11 @@ func childrenByScan(pid int) []int {
 	return pids
 }
 
-// watchMemory watches what process pid and all that descends from it hold,
-// until stop is closed or they hold more than limit, if that is not 0. It
-// returns what they held then, or 0, and the most that they held.
+// watchMemory watches what process pid holds, a built-in plugin that starts no
+// others, until stop is closed or it holds more than limit, if that is not 0. It
+// returns what it held then, or 0, and the most that it held. One look reads one
+// small file; to look for descendants too took 2 ms on a machine with 150
+// processes, 4 % of a processor for every trial.
 func watchMemory(pid int, limit int64, stop <-chan struct{}) (held, peak int64) {
 	ticker := time.NewTicker(memoryInterval)
 	defer ticker.Stop()
@@ -388,7 +390,7 @@ func watchMemory(pid int, limit int64, stop <-chan struct{}) (held, peak int64) 
 		case <-stop:
 			return 0, peak
 		case <-ticker.C:
-			now := residentBytes(append(descendants(pid), pid))
+			now := residentBytes([]int{pid})
 			peak = max(peak, now)
 			if limit > 0 && now > limit {
 				return now, peak
