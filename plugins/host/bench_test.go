@@ -5,6 +5,7 @@ package host_test
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"syscall"
 	"testing"
@@ -118,23 +119,41 @@ func BenchmarkPredict(b *testing.B) {
 	}
 }
 
-// BenchmarkLaunch measures a process's start and end alone.
+// BenchmarkLaunch measures a process's start and end alone, of a built-in
+// plugin and of an external one in its sandbox.
 func BenchmarkLaunch(b *testing.B) {
-	plugin, err := host.Builtin(host.KindPredictor, "honest", 1)
+	builtin, err := host.Builtin(host.KindPredictor, "honest", 1)
 	if err != nil {
 		b.Fatal(err)
 	}
-	o := host.Options{Limits: host.DefaultLimits(), TempDir: shortDir(b)}
-	defer reportCPU(b)()
-	for b.Loop() {
-		p, err := host.LaunchPredictor(b.Context(), plugin, o)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if err := p.Close(); err != nil {
-			b.Fatal(err)
-		}
+	external, err := host.External(host.KindPredictor, "honest", executable(b), "plugin", "predictor", "honest")
+	if err != nil {
+		b.Fatal(err)
 	}
+	for name, plugin := range map[string]host.Plugin{"builtin": builtin, "external": external} {
+		b.Run(name, func(b *testing.B) {
+			o := host.Options{Limits: host.DefaultLimits(), TempDir: shortDir(b)}
+			defer reportCPU(b)()
+			for b.Loop() {
+				p, err := host.LaunchPredictor(b.Context(), plugin, o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := p.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func executable(b *testing.B) string {
+	b.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return path
 }
 
 func use(ctx context.Context, p plugins.Predictor, t *plugins.Training, test *plugins.Batch) error {

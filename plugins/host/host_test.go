@@ -139,7 +139,6 @@ func TestEveryFailureHasItsReason(t *testing.T) {
 		{"orphan and exit", limits(), "exited with status 1 in the middle of fit"},
 		{"eat", soon(memory), "memory limit 256 MiB exceeded (held "},
 		{"child eats", soon(memory), "memory limit 256 MiB exceeded (held "},
-		{"hang in describe", soon(short), "describe took longer than 2s"},
 		{"TCP", limits(), "exited with status 2 before the handshake"},
 		{"NaN", limits(), "returned NaN as the prediction of architecture 1"},
 		{"infinite", limits(), "returned -Inf as the prediction of architecture 2"},

@@ -125,13 +125,6 @@ type rogue struct {
 // eaten is what greedy rogues take, in bytes.
 const eaten = 1 << 30
 
-func (p *rogue) Describe(ctx context.Context) (plugins.Description, error) {
-	if p.mode == "hang in describe" {
-		select {}
-	}
-	return p.honest.Describe(ctx)
-}
-
 func (p *rogue) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
 	switch p.mode {
 	case "panic":
