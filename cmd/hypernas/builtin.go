@@ -16,6 +16,7 @@ import (
 	"github.com/hypernas/hypernas/predictors/hypernas"
 	"github.com/hypernas/hypernas/predictors/knn"
 	"github.com/hypernas/hypernas/predictors/mlp"
+	"github.com/hypernas/hypernas/predictors/nao"
 	"github.com/hypernas/hypernas/predictors/np"
 	"github.com/hypernas/hypernas/predictors/number"
 	"github.com/hypernas/hypernas/predictors/pinat"
@@ -75,6 +76,7 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"mlp", func() plugins.Predictor { return mlp.New() }},
 		{"bananas", func() plugins.Predictor { return mlp.NewBananas() }},
 		{"np", func() plugins.Predictor { return np.New() }},
+		{"nao", func() plugins.Predictor { return nao.New() }},
 		{"brpnas", func() plugins.Predictor { return brpnas.New() }},
 		{"tnasp", func() plugins.Predictor { return tnasp.New() }},
 		{"pinat", func() plugins.Predictor { return pinat.New() }},

@@ -1,7 +1,6 @@
 package kern
 
 import (
-	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -114,26 +113,5 @@ func TestPaddedSequence(t *testing.T) {
 				t.Errorf("reverse %t, row %d: padding changes the result", reverse, i)
 			}
 		}
-	}
-}
-
-// TestLogistics: the path of this build agrees with the definition, far out too.
-func TestLogistics(t *testing.T) {
-	var x []float32
-	for v := float32(-120); v <= 120; v += .37 {
-		x = append(x, v)
-	}
-	x = append(x, float32(math.Inf(1)), float32(math.Inf(-1)))
-	got := make([]float32, len(x))
-	logisticsTo(got, x)
-	for i, v := range x {
-		want := 1 / (1 + math.Exp(-float64(v)))
-		if math.Abs(float64(got[i])-want) > 3e-7 {
-			t.Errorf("at %v: got %v, want %v", v, got[i], want)
-		}
-	}
-	logisticsTo(got[:1], []float32{float32(math.NaN())})
-	if got[0] == got[0] {
-		t.Errorf("at NaN: got %v, want NaN", got[0])
 	}
 }

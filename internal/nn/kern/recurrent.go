@@ -183,7 +183,7 @@ func (k *LSTM[T]) Forward(out []T, in [][]T) {
 				g[i] *= 2
 			}
 		}
-		logisticsTo(gates, gates)
+		sigmoidTo(gates, gates)
 		cells, hidden := k.cells[(t+1)*state:(t+2)*state], k.hidden[(t+1)*state:(t+2)*state]
 		squashed := k.squashed[t*state : (t+1)*state]
 		for b := range k.b {
@@ -203,7 +203,7 @@ func (k *LSTM[T]) Forward(out []T, in [][]T) {
 		for i, c := range cells {
 			squashed[i] = 2 * c
 		}
-		logisticsTo(squashed, squashed)
+		sigmoidTo(squashed, squashed)
 		for i, s := range squashed {
 			squashed[i] = 2*s - 1
 		}
@@ -274,12 +274,5 @@ func (k *LSTM[T]) Backward(gin, in [][]T, _, gout []T) {
 	if k.start && gin[5] != nil {
 		copy(gin[5], k.dh)
 		addTo(gin[5], k.dc)
-	}
-}
-
-// logisticsTo sets dst, which may be x, to the logistic function of x.
-func logisticsTo[T Float](dst, x []T) {
-	for i, v := range x {
-		dst[i] = 1 / (1 + exp(-v))
 	}
 }
