@@ -16,8 +16,12 @@ import (
 // grafVocabulary is that of testdata/graf.py.
 func grafVocabulary() plugins.Vocabulary {
 	return plugins.Vocabulary{Ops: []plugins.Op{
-		{Name: "in", Kind: plugins.KindInput}, {Name: "out", Kind: plugins.KindOutput}, {Name: "none", Kind: plugins.KindNone},
-		{Name: "skip", Kind: plugins.KindSkip}, {Name: "conv", Kind: plugins.KindConv, Kernel: 3}, {Name: "pool", Kind: plugins.KindMaxPool, Kernel: 3},
+		{Name: "in", Kind: plugins.KindInput},
+		{Name: "out", Kind: plugins.KindOutput},
+		{Name: "none", Kind: plugins.KindNone},
+		{Name: "skip", Kind: plugins.KindSkip},
+		{Name: "conv", Kind: plugins.KindConv, Kernel: 3},
+		{Name: "pool", Kind: plugins.KindMaxPool, Kernel: 3},
 	}}
 }
 
