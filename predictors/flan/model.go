@@ -104,8 +104,14 @@ func newModel(o *options, v *plugins.Vocabulary, nodes *feature.Nodes, largest i
 	return m
 }
 
-// Size implements [fit.Model].
-func (m *model) Size(g *feature.Graph) int { return fit.Pad(len(g.Nodes), 4) }
+// Size implements [fit.Model]. Steps are longer where graphs are, since a network
+// is kept for each size.
+func (m *model) Size(g *feature.Graph) int {
+	if n := len(g.Nodes); n > 16 {
+		return fit.Pad(n, 16)
+	}
+	return fit.Pad(len(g.Nodes), 4)
+}
 
 // Build implements [fit.Model].
 func (m *model) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.Node, set func(int, *feature.Graph)) {

@@ -9,9 +9,10 @@ import (
 
 const (
 	// evaluationRows is the number of examples that are evaluated at once; fewer
-	// where matrices of size x size for each would hold more than
-	// evaluationCells numbers.
+	// where their sizes add up to more than evaluationSize, or matrices of size x
+	// size for each would hold more than evaluationCells numbers.
 	evaluationRows  = 64
+	evaluationSize  = 1 << 10
 	evaluationCells = 1 << 20
 	// machines is how many sizes keep a network; with more sizes than that, the
 	// oldest one is built again.
@@ -96,7 +97,7 @@ func (v *Evaluator[E]) network(size int) (*network[E], error) {
 	if n := v.networks[size]; n != nil {
 		return n, nil
 	}
-	n := &network[E]{rows: min(max(evaluationCells/max(size*size, 1), 1), evaluationRows)}
+	n := &network[E]{rows: max(min(evaluationRows, evaluationSize/max(size, 1), evaluationCells/max(size*size, 1)), 1)}
 	b := &Builder{Graph: fuse.NewGraph[float32]()}
 	prediction, set := v.model.Build(b, n.rows, size)
 	n.set = set
