@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
@@ -19,11 +20,15 @@ type BoostingOptions struct {
 	Leaves  int     // the most leaves that a tree has, at least 2
 	MinLeaf int     // the least number of rows in a leaf, at least 1
 	L2      float64 // penalty on the squared values of leaves, at least 0
+	// Features is the share of the columns that vary which is looked at for a
+	// leaf's split, above 0 and up to 1; at least one column is.
+	Features float64
+	Seed     uint64 // of the draw of columns, where that share is below 1
 }
 
 // Boosting returns scikit-learn's options but for the number of trees.
 func Boosting(rounds int) BoostingOptions {
-	return BoostingOptions{Rounds: rounds, Rate: .1, Leaves: 31, MinLeaf: 20}
+	return BoostingOptions{Rounds: rounds, Rate: .1, Leaves: 31, MinLeaf: 20, Features: 1}
 }
 
 // check returns an error if an option is out of range.
@@ -39,6 +44,8 @@ func (o *BoostingOptions) check() error {
 		return fmt.Errorf("%d rows in a leaf", o.MinLeaf)
 	case !(o.L2 >= 0) || math.IsInf(o.L2, 0):
 		return fmt.Errorf("l2 %v", o.L2)
+	case !(o.Features > 0 && o.Features <= 1):
+		return fmt.Errorf("a share of %v of the columns", o.Features)
 	}
 	return nil
 }
@@ -53,8 +60,8 @@ type BoostedTrees struct{ ensemble }
 
 // FitBoosting fits boosted trees to labels y, one a row of x, by squared error:
 // trees grow leaf by leaf, the best split first (Ke et al., LightGBM, NIPS
-// 2017), on at most 255 bins a column. Nothing is random in it. The error is
-// the context's, or says what is wrong with x, y or o.
+// 2017), on at most 255 bins a column. The error is the context's, or says what
+// is wrong with x, y or o.
 func FitBoosting(ctx context.Context, x *mat.Dense, y []float64, o BoostingOptions) (*BoostedTrees, error) {
 	if err := o.check(); err != nil {
 		return nil, fmt.Errorf("fit boosting: %w", err)
@@ -125,6 +132,9 @@ type booster struct {
 	order     []int32
 	spare     []int32
 	free      []histogram // that no leaf uses
+	rng       *rand.Rand
+	drawn     []int // a permutation of the indices of columns
+	share     int   // how many of them a leaf's split is looked for in
 }
 
 // histogram holds the bins of all columns, one after the other.
@@ -139,7 +149,7 @@ type cell struct {
 
 func newBooster(data *codes, o *BoostingOptions) *booster {
 	b := &booster{
-		codes: data, options: o, starts: []int{0},
+		codes: data, options: o, starts: []int{0}, rng: rand.New(rand.NewPCG(o.Seed, 0)),
 		gradients: make([]float64, data.rows),
 		order:     make([]int32, data.rows),
 		spare:     make([]int32, data.rows),
@@ -148,9 +158,11 @@ func newBooster(data *codes, o *BoostingOptions) *booster {
 	for j, cuts := range data.cuts {
 		if len(cuts) > 0 {
 			length += len(cuts) + 1
+			b.drawn = append(b.drawn, len(b.columns))
 			b.columns, b.starts = append(b.columns, j), append(b.starts, length)
 		}
 	}
+	b.share = min(max(1, int(o.Features*float64(len(b.columns)))), len(b.columns))
 	return b
 }
 
@@ -309,14 +321,21 @@ func (b *booster) fillBoth(c, left, right *candidate) {
 	}
 }
 
-// find finds the split of c with the largest gain: the first column's and the
-// lowest threshold among equally good ones. The gain is how much less the
+// find finds the split of c with the largest gain among the columns that are
+// drawn: the first of them and the lowest threshold if several are equally good. The gain is how much less the
 // squared error with the penalty is (Chen and Guestrin, XGBoost, KDD 2016,
 // equation 7, times 2).
 func (b *booster) find(c *candidate) {
 	least := float64(b.options.MinLeaf)
 	before := c.sums.gradient * c.value
-	for k, j := range b.columns {
+	if b.share < len(b.columns) {
+		for n := range b.share {
+			k := n + b.rng.IntN(len(b.drawn)-n)
+			b.drawn[n], b.drawn[k] = b.drawn[k], b.drawn[n]
+		}
+	}
+	for _, k := range b.drawn[:b.share] {
+		j := b.columns[k]
 		bins := c.histogram[b.starts[k]:b.starts[k+1]]
 		var left cell
 		for bin := range bins[:len(bins)-1] {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/stat"
 
 	"github.com/hypernas/hypernas/internal/tree"
 )
@@ -118,7 +119,7 @@ func TestATreeIsScikitLearns(t *testing.T) {
 // another order; a single other split shows as some .01.
 func TestBoostingIsScikitLearns(t *testing.T) {
 	for _, tc := range references(t).Boosting {
-		o := tree.BoostingOptions{Rounds: tc.Rounds, Rate: tc.Rate, Leaves: tc.Leaves, MinLeaf: tc.Leaf, L2: tc.L2}
+		o := tree.BoostingOptions{Rounds: tc.Rounds, Rate: tc.Rate, Leaves: tc.Leaves, MinLeaf: tc.Leaf, L2: tc.L2, Features: 1}
 		b, err := tree.FitBoosting(t.Context(), matrix(tc.X), tc.Y, o)
 		if err != nil {
 			t.Fatal(err)
@@ -175,6 +176,31 @@ func TestFitsDependOnDataAndSeedAlone(t *testing.T) {
 		if slices.Equal(first, predict(fit(t, x, y, options(40, 8)), test)) {
 			t.Errorf("%s: two seeds give the same predictions", name)
 		}
+	}
+}
+
+// TestBoostingDrawsColumnsBySeed: with a share of the columns a fit depends on
+// the seed, without it does not, and the best column is found in the end.
+func TestBoostingDrawsColumnsBySeed(t *testing.T) {
+	x, y := invented(60, 9, 1)
+	test, _ := invented(300, 9, 2)
+	boost := func(features float64, seed uint64) []float64 {
+		o := tree.Boosting(50)
+		o.MinLeaf, o.Features, o.Seed = 3, features, seed
+		b, err := tree.FitBoosting(t.Context(), x, y, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return predict(b, test)
+	}
+	if !slices.Equal(boost(1, 1), boost(1, 2)) || !slices.Equal(boost(.3, 1), boost(.3, 1)) {
+		t.Error("equal fits give different predictions")
+	}
+	if slices.Equal(boost(.3, 1), boost(.3, 2)) {
+		t.Error("two seeds give the same predictions")
+	}
+	if got, want := boost(1e-9, 1), boost(1, 1); stat.Correlation(got, want, nil) < .7 {
+		t.Errorf("a column a split: predictions correlate by %.2f with those of all, want .7", stat.Correlation(got, want, nil))
 	}
 }
 
@@ -272,7 +298,14 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("%+v was accepted", o)
 		}
 	}
-	for _, o := range []tree.BoostingOptions{{}, {Rounds: 1, Rate: math.NaN(), Leaves: 2, MinLeaf: 1}, {Rounds: 1, Rate: 1, Leaves: 1, MinLeaf: 1}, {Rounds: 1, Rate: 1, Leaves: 2}, {Rounds: 1, Rate: 1, Leaves: 2, MinLeaf: 1, L2: -1}} {
+	for _, o := range []tree.BoostingOptions{
+		{},
+		{Rounds: 1, Rate: math.NaN(), Leaves: 2, MinLeaf: 1, Features: 1},
+		{Rounds: 1, Rate: 1, Leaves: 1, MinLeaf: 1, Features: 1},
+		{Rounds: 1, Rate: 1, Leaves: 2, Features: 1},
+		{Rounds: 1, Rate: 1, Leaves: 2, MinLeaf: 1, L2: -1, Features: 1},
+		{Rounds: 1, Rate: 1, Leaves: 2, MinLeaf: 1},
+	} {
 		if _, err := tree.FitBoosting(t.Context(), x, y, o); err == nil {
 			t.Errorf("%+v was accepted", o)
 		}
