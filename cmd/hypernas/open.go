@@ -147,9 +147,7 @@ func openSpace(ctx context.Context, ref harness.Ref, o host.Options) (*host.Spac
 	if err != nil {
 		return nil, harness.Space{}, err
 	}
-	if o.Sandbox, err = spaceSandbox(options, o.Sandbox.Allowed); err != nil {
-		return nil, harness.Space{}, err
-	}
+	o.Sandbox = spaceSandbox(options, o.Sandbox.Allowed)
 	process, err := host.LaunchSpace(ctx, plugin, o)
 	if errors.Is(err, host.ErrSandbox) {
 		return nil, harness.Space{}, sandboxError("space "+ref.Alias, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,11 +51,7 @@ func addAllowFlag(cmd *cobra.Command, g *grants) {
 // by: the cache of data, the folder of the run, and what options of spaces
 // name. The programs of external spaces are another matter.
 func secrets(dir string, spaces []harness.Ref) ([]string, error) {
-	cache, err := registry.Default()
-	if err != nil {
-		return nil, err
-	}
-	list := []string{cache.Dir}
+	list := cacheFolder()
 	if dir != "" {
 		list = append(list, dir)
 	}
@@ -102,12 +99,8 @@ func tableData(file string) ([]string, error) {
 // spaceSandbox returns what an external space may reach: the cache of data,
 // what its options name by absolute path, and what is allowed to all plugins.
 // It knows the labels anyway.
-func spaceSandbox(options map[string]string, allowed grants) (host.Sandbox, error) {
-	cache, err := registry.Default()
-	if err != nil {
-		return host.Sandbox{}, err
-	}
-	paths := []string{cache.Dir}
+func spaceSandbox(options map[string]string, allowed grants) host.Sandbox {
+	paths := cacheFolder()
 	for _, value := range options {
 		if filepath.IsAbs(value) {
 			paths = append(paths, value)
@@ -116,10 +109,20 @@ func spaceSandbox(options map[string]string, allowed grants) (host.Sandbox, erro
 	s := host.Sandbox{Allowed: allowed}
 	for _, path := range paths {
 		if _, err := os.Stat(path); err == nil {
-			s.Allowed = append(s.Allowed[:len(s.Allowed):len(s.Allowed)], host.Grant{Path: path})
+			s.Allowed = append(slices.Clip(s.Allowed), host.Grant{Path: path})
 		}
 	}
-	return s, nil
+	return s
+}
+
+// cacheFolder returns the folder of the cache of data, or none where there is
+// no place for it.
+func cacheFolder() []string {
+	cache, err := registry.Default()
+	if err != nil {
+		return nil
+	}
+	return []string{cache.Dir}
 }
 
 // sandboxError makes an error of a plugin that the sandbox does not let start
