@@ -3,6 +3,7 @@ package pinat_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"testing"
 
@@ -47,9 +48,7 @@ func TestLearns(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			training, test, target := plugintest.Deal(t, 60)
 			training.Options = map[string]string{"width": "32", "layers": "2", "head": "16", "inner": "64", "epochs": "40", "rate": "2e-3"}
-			for k, v := range c {
-				training.Options[k] = v
-			}
+			maps.Copy(training.Options, c)
 			p := pinat.New()
 			if _, err := p.Fit(t.Context(), training); err != nil {
 				t.Fatal(err)
