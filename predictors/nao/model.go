@@ -70,7 +70,7 @@ func newModel(o *options, tokens int, rng *rand.Rand) *model {
 }
 
 // Size implements [fit.Model].
-func (m *model) Size(sequence *[]int) int { return fit.Pad(max(len(*sequence), 1), 8) }
+func (m *model) Size(sequence *[]int) int { return fit.Pad(max(len(*sequence), 1), 4) }
 
 // network is what the parts of a model need while it is built.
 type network struct {
