@@ -24,9 +24,9 @@ func TestMinimize(t *testing.T) {
 		"a curved valley": {rosenbrock, []float64{-1.2, 1}, []float64{-inf, -inf}, []float64{inf, inf}, []float64{1, 1}},
 		// With x0 <= .5 the least value is (1 - .5)^2 at x1 = .25.
 		"a bound on the way": {rosenbrock, []float64{-1.2, 1}, []float64{-2, -2}, []float64{.5, 2}, []float64{.5, .25}},
-		"two bounds":        {rosenbrock, []float64{0, 0}, []float64{-2, .5}, []float64{.5, 2}, []float64{.5, .5}},
-		"begins outside":    {rosenbrock, []float64{9, 9}, []float64{-2, -2}, []float64{2, 2}, []float64{1, 1}},
-		"begins at a bound": {rosenbrock, []float64{2, 2}, []float64{-2, -2}, []float64{2, 2}, []float64{1, 1}},
+		"two bounds":         {rosenbrock, []float64{0, 0}, []float64{-2, .5}, []float64{.5, 2}, []float64{.5, .5}},
+		"begins outside":     {rosenbrock, []float64{9, 9}, []float64{-2, -2}, []float64{2, 2}, []float64{1, 1}},
+		"begins at a bound":  {rosenbrock, []float64{2, 2}, []float64{-2, -2}, []float64{2, 2}, []float64{1, 1}},
 		"no value beyond a wall": {func(x, grad []float64) float64 {
 			if x[0] > 1.5 {
 				return inf

@@ -107,7 +107,7 @@ func (m *autoencoder) Build(b *fit.Builder, graphs, nodes int) (prediction *gorg
 	x := input
 	normed := func(x *gorgonia.Node, n norm) *gorgonia.Node {
 		k := &kern.NodeNorm[float32]{Training: b.Training, Moments: &kern.Moments[float32]{Mean: n.mean.Data, Variance: n.variance.Data}}
-		return b.Apply(&kern.Activation[float32]{Function: kern.ReLU}, b.Apply(k, x, b.Param(n.Gain), b.Param(n.Norm.Bias), live))
+		return b.Apply(&kern.Activation[float32]{Function: kern.ReLU}, b.Apply(k, x, b.Param(n.Gain), b.Param(n.Bias), live))
 	}
 	for _, l := range m.layers {
 		x = b.Apply(&kern.Neighbors[float32]{}, x, a, b.Param(l.self))
