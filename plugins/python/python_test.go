@@ -195,6 +195,44 @@ func TestSpaceKeepsTheContract(t *testing.T) {
 	})
 }
 
+// TestWhatEndsAHandlerEndsTheCall: sys.exit ends the process, and every other
+// exception the call, for gRPC's threads swallow what is no Exception.
+func TestWhatEndsAHandlerEndsTheCall(t *testing.T) {
+	python := interpreter(t)
+	for _, tc := range []struct{ statement, want string }{
+		{"sys.exit(3)", "exited with status 3 in the middle of fit"},
+		{"sys.exit()", "exited with status 0 in the middle of fit"},
+		{"sys.exit('no licence')", "exited with status 1 in the middle of fit"},
+		{"raise KeyboardInterrupt('stop')", "KeyboardInterrupt: stop (exits.py, line 8)"},
+		{"raise ValueError('bad')", "ValueError: bad (exits.py, line 8)"},
+	} {
+		t.Run(tc.statement, func(t *testing.T) {
+			path := filepath.Join(folder(t), "exits.py")
+			source := fmt.Sprintf(`#!%s
+import hypernas
+import sys
+
+class Exits(hypernas.Predictor):
+    name = "exits"
+    def fit(self, training):
+        %s
+    def predict(self, batch):
+        return [0.0] * len(batch)
+
+hypernas.serve(Exits)
+`, python, tc.statement)
+			if err := os.WriteFile(path, []byte(source), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			training, _, _ := plugintest.Deal(t, 5)
+			_, err := predictors(t, path)().Fit(t.Context(), training)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
 // TestPretraining: what a Python predictor learned without labels reaches the
 // fit of another process.
 func TestPretraining(t *testing.T) {

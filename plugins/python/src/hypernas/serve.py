@@ -313,7 +313,9 @@ def _guard(handle: Callable[[Any, grpc.ServicerContext], Any]) -> Callable[[Any,
     def guarded(request: Any, context: grpc.ServicerContext) -> Any:
         try:
             return handle(request, context)
-        except Exception as e:  # noqa: BLE001: every error goes to the host
+        except SystemExit as e:
+            _exit(e)
+        except BaseException as e:  # noqa: BLE001: every error goes to the host
             _abort(context, e)
 
     return guarded
@@ -323,13 +325,29 @@ def _guard_stream(handle: Callable[[Any, grpc.ServicerContext], Iterator[Any]]) 
     def guarded(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
         try:
             yield from handle(request, context)
-        except Exception as e:  # noqa: BLE001
+        except GeneratorExit:
+            raise  # nobody reads on
+        except SystemExit as e:
+            _exit(e)
+        except BaseException as e:  # noqa: BLE001
             _abort(context, e)
 
     return guarded
 
 
-def _abort(context: grpc.ServicerContext, e: Exception) -> None:
+def _exit(e: SystemExit) -> None:
+    """End the process as sys.exit does in the main thread; in one of gRPC's it would end
+    that thread alone, and the call would never be answered."""
+    code = e.code
+    if code is not None and not isinstance(code, int):
+        logger().error(str(code))
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit((code or 0) & 0xFF)
+
+
+def _abort(context: grpc.ServicerContext, e: BaseException) -> None:
     """End the call with the error in the form that the host understands: a google.rpc.Status
     with an ErrorDetail."""
     if isinstance(e, Cancelled):
