@@ -87,6 +87,7 @@ func (*Plus) Describe(context.Context) (plugins.Description, error) {
 			"ours: gp-warp's process, with the embedding as one more group; the encoder is HyperNAS's, pretrained to predict costs and totals of operations",
 			"ours: a random forest on the same features, weighted by 5-fold cross-validation",
 			"embedding=false and forest=false together are gp-warp",
+			fmt.Sprintf("of more than %d labels the first %d are used", gp.MaxRows, gp.MaxRows),
 		},
 		Options:   plugins.DescribeOptions(plusDefaults()),
 		UsesPool:  true,
@@ -172,10 +173,14 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 	if p.model, err = gp.Fit(ctx, config, rows, labels); err != nil {
 		return plugins.Fitted{}, err
 	}
+	var warnings []string
+	if n := len(p.model.Labels()); n < len(labels) {
+		warnings = append(warnings, fmt.Sprintf("only the first %d of %d labels were used", n, len(labels)))
+	}
 	if o.Forest {
 		err = p.addForest(ctx, t, config, rows)
 	}
-	return plugins.Fitted{}, err
+	return plugins.Fitted{Warnings: warnings}, err
 }
 
 // config returns what the process is fitted with.

@@ -1,15 +1,147 @@
 package hypernas_test
 
 import (
+	"errors"
+	"log/slog"
+	"math"
+	"slices"
 	"testing"
 
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/plugintest"
+	"github.com/hypernas/hypernas/predictors/gp"
 	"github.com/hypernas/hypernas/predictors/hypernas"
 )
 
 func createPlus() plugins.Predictor { return hypernas.NewPlus() }
 
+// little are options that make a fit a matter of a moment.
+func little(more ...string) map[string]string {
+	o := map[string]string{"steps": "20", "members": "2", "trees": "20"}
+	for i := 0; i < len(more); i += 2 {
+		o[more[i]] = more[i+1]
+	}
+	return o
+}
+
 func TestPlusConformance(t *testing.T) {
-	plugintest.Predictor(t, createPlus, plugintest.With(map[string]string{"steps": "20", "members": "2", "trees": "20"}))
+	plugintest.Predictor(t, createPlus, plugintest.With(little()))
+}
+
+// predictions fits p and returns its values.
+func predictions(t *testing.T, p plugins.Predictor, training *plugins.Training, test *plugins.Batch) []float64 {
+	t.Helper()
+	if _, err := p.Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	values, err := p.Predict(t.Context(), test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// TestPlusWithoutItsPartsIsGPWarp: to the bit.
+func TestPlusWithoutItsPartsIsGPWarp(t *testing.T) {
+	training, test, _ := plugintest.Deal(t, 30)
+	training.Pool = test
+	want := predictions(t, gp.NewWarp(), training, &test)
+	training.Options = little("embedding", "false", "forest", "false")
+	if got := predictions(t, hypernas.NewPlus(), training, &test); !slices.Equal(got, want) {
+		t.Errorf("got %v, want gp-warp's %v", got[:3], want[:3])
+	}
+}
+
+// TestPlusTakesItsArtifact: a fit on what another process pretrained depends on
+// that; an artifact of other options or cut short is refused.
+func TestPlusTakesItsArtifact(t *testing.T) {
+	training, test, target := plugintest.Deal(t, 40)
+	training.Pool, training.Options = test, little()
+	pretrain := func(seed uint64) []byte {
+		artifact, err := hypernas.NewPlus().Pretrain(t.Context(), &plugins.Pretraining{
+			Vocabulary: training.Vocabulary, Pool: test, Options: training.Options, Seed: seed, Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return artifact
+	}
+	training.Artifact = pretrain(training.Seed + 1)
+	first := predictions(t, hypernas.NewPlus(), training, &test)
+	good, all := 0, 0
+	for i := range first {
+		for j := range i {
+			if target[i] != target[j] {
+				all++
+				if (first[i] < first[j]) == (target[i] < target[j]) {
+					good++
+				}
+			}
+		}
+	}
+	if 4*good < 3*all {
+		t.Errorf("orders %d of %d pairs right, want three in four", good, all)
+	}
+	if again := predictions(t, hypernas.NewPlus(), training, &test); !slices.Equal(first, again) {
+		t.Error("two fits on one artifact differ")
+	}
+	// Without an artifact, the same pretraining is done on the spot.
+	seed, artifact := training.Seed, training.Artifact
+	training.Artifact = nil
+	alone := predictions(t, hypernas.NewPlus(), training, &test)
+	training.Artifact = pretrain(seed)
+	if with := predictions(t, hypernas.NewPlus(), training, &test); !slices.Equal(alone, with) || slices.Equal(alone, first) {
+		t.Error("a fit that pretrains itself differs from one on an artifact of its seed, or equals that of another")
+	}
+	for name, spoiled := range map[string][]byte{
+		"cut short":      artifact[:len(artifact)-1],
+		"with a rest":    append(slices.Clone(artifact), 0),
+		"of another one": []byte("arch2vec artifact 1"),
+	} {
+		training.Artifact = spoiled
+		if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+			t.Errorf("artifact %s: got %v, want ErrInput", name, err)
+		}
+	}
+	training.Artifact, training.Options = artifact, little("width", "32")
+	if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+		t.Errorf("artifact of another width: got %v, want ErrInput", err)
+	}
+}
+
+func TestPlusMistakes(t *testing.T) {
+	training, test, _ := plugintest.Deal(t, 5)
+	if _, err := hypernas.NewPlus().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
+		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
+	}
+	for name, value := range map[string]string{
+		"label": "raw", "members": "0", "width": "0", "layers": "0", "steps": "0", "batch": "0", "rate": "0",
+		"decay": "-1", "trees": "0", "iterations": "0", "embedding": "maybe", "forest": "2", "depth": "2",
+	} {
+		training.Options = map[string]string{name: value}
+		if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+			t.Errorf("%s=%s: got %v, want ErrOption", name, value, err)
+		}
+	}
+	training.Options, training.Labels[2] = nil, math.NaN()
+	if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+		t.Errorf("a label that is NaN: got %v, want ErrInput", err)
+	}
+}
+
+// TestPlusTakesUnknownNumbers: numbers that are infinite or not known leave
+// predictions finite.
+func TestPlusTakesUnknownNumbers(t *testing.T) {
+	training, test, _ := plugintest.Deal(t, 20)
+	training.Options = little()
+	if len(training.Batch.Numbers) == 0 {
+		t.Fatal("the dealt space has no numbers")
+	}
+	training.Batch.Numbers = slices.Clone(training.Batch.Numbers)
+	training.Batch.Numbers[0], training.Batch.Numbers[1] = math.Inf(1), math.NaN()
+	for i, x := range predictions(t, hypernas.NewPlus(), training, &test) {
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			t.Fatalf("row %d is worth %v", i, x)
+		}
+	}
 }

@@ -52,7 +52,7 @@ func newSample(ctx context.Context, v *plugins.Vocabulary, j *joiner, pool *plug
 		groups.EncodeTo(features, &some.Networks[i], some.Row(i))
 		from := len(rows)
 		for _, x := range some.Row(i) {
-			if x > 0 {
+			if x > 0 && !math.IsInf(x, 1) {
 				rows = append(rows, math.Log(x))
 			} else {
 				rows = append(rows, 0) // nothing, or not known
