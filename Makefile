@@ -56,11 +56,17 @@ cross: ## build for the other platforms
 
 check: lint cross test test-kernels ## what CI runs
 
-tables: build ## write the README's table and curve again from the records in docs/quick
+# insert puts the tables of the records in $(1) into page $(2).
+define insert
+	@$(BIN) table $(1) --format markdown > $(2).table
+	@awk '/^<!-- end of table -->/ {skip = 0} !skip {print} /^<!-- table:/ {skip = 1; while ((getline line < "$(2).table") > 0) print line}' $(2) > $(2).new
+	@mv $(2).new $(2) && rm $(2).table
+endef
+
+tables: build ## write the tables of README and docs again from the records beside them
 	@$(BIN) plot docs/quick --kind curves -o docs/quick/curve.svg
-	@$(BIN) table docs/quick --format markdown > README.table
-	@awk '/^<!-- end of table -->/ {skip = 0} !skip {print} /^<!-- table:/ {skip = 1; while ((getline line < "README.table") > 0) print line}' README.md > README.new
-	@mv README.new README.md && rm README.table
+	$(call insert,docs/quick,README.md)
+	$(call insert,docs/predictors,docs/predictors.md)
 
 vuln: ## look for known vulnerabilities (needs the network)
 	$(GO) run $(VULN) ./...
