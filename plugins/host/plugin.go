@@ -66,17 +66,48 @@ func Builtin(kind Kind, name string, version int) (Plugin, error) {
 
 // External returns the plugin in the executable file at path, and hashes it:
 // a script (a file that begins with #!) with everything in its folder, since
-// what it imports stands there, any other file alone.
+// what it imports stands there, any other file alone. Hashing a folder of
+// 1 GiB, the most that is taken, needs about a second, and is done again
+// before every start.
+//
+// A script that is reached through a link is the one that the link leads to,
+// in that one's folder.
 func External(kind Kind, name, path string, args ...string) (Plugin, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return Plugin{}, err
 	}
+	fail := func(err error) (Plugin, error) { return Plugin{}, fmt.Errorf("%s %s: %w", kind, name, err) }
+	dir, err := Folder(path)
+	if err != nil {
+		return fail(err)
+	}
+	if dir != "" {
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return fail(err)
+		}
+	}
 	sum, contents, err := identify(path)
 	if err != nil {
-		return Plugin{}, fmt.Errorf("%s %s: %w", kind, name, err)
+		return fail(err)
 	}
 	return Plugin{Kind: kind, Name: name, Path: path, Args: args, Identity: "sha256:" + sum, contents: contents}, nil
+}
+
+// Folder returns the folder that makes up the external plugin at path, without
+// links, where that is a script, and "" where it is a program in one file.
+func Folder(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if script, err := isScript(path); err != nil || !script {
+		return "", err
+	}
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return "", err
+	}
+	return filepath.Dir(path), nil
 }
 
 // verify returns a Failure if an external plugin is no longer what it was
@@ -112,12 +143,18 @@ func (p *Plugin) verify() error {
 // another, in hexadecimal, and those of the files that it is made of by their
 // names.
 func identify(path string) (sum string, contents map[string]string, err error) {
-	script, err := isScript(path)
+	dir, err := Folder(path)
 	if err != nil {
 		return "", nil, err
 	}
-	if script {
-		return hashFolder(filepath.Dir(path))
+	if dir != "" {
+		if sum, contents, err = hashFolder(dir); err != nil {
+			return "", nil, err
+		}
+		if _, hashed := contents[filepath.Base(path)]; !hashed {
+			return "", nil, fmt.Errorf("script %s would not be part of its own SHA-256: hidden files, and what is in __pycache__, are none; move it", path)
+		}
+		return sum, contents, nil
 	}
 	if sum, err = hashFile(path); err != nil {
 		return "", nil, err
@@ -150,9 +187,22 @@ const (
 // what hypernas writes beside a script is no part of it.
 func runFiles() []string { return []string{"run.lock", "records.jsonl"} }
 
-// hashFolder returns the SHA-256 of the names and contents of the regular files
-// below dir, and those of each, without hidden ones, what Python compiles, and
-// folders of runs.
+// isRun reports whether the folder at path is that of a run.
+func isRun(path string) bool {
+	return slices.ContainsFunc(runFiles(), func(name string) bool {
+		_, err := os.Lstat(filepath.Join(path, name))
+		return err == nil
+	})
+}
+
+// ignored reports whether what is called name in the folder of a script is no
+// part of the plugin: hidden files and what Python compiles.
+func ignored(name string) bool { return strings.HasPrefix(name, ".") || name == "__pycache__" }
+
+// hashFolder returns the SHA-256 of the names and contents of the files below
+// dir, which is no link, and those of each, without hidden ones, what Python
+// compiles, and folders of runs. A link to a file counts as the file, one to a
+// folder below dir as its name there; one to another folder is an error.
 func hashFolder(dir string) (sum string, contents map[string]string, err error) {
 	h := sha256.New()
 	contents = make(map[string]string)
@@ -161,36 +211,41 @@ func hashFolder(dir string) (sum string, contents map[string]string, err error) 
 		if err != nil {
 			return err
 		}
-		switch {
-		case path != dir && strings.HasPrefix(d.Name(), "."), d.Name() == "__pycache__":
+		if path == dir {
+			return nil
+		}
+		if ignored(d.Name()) || d.IsDir() && isRun(path) {
 			if d.IsDir() {
 				return filepath.SkipDir
 			}
 			return nil
-		case d.IsDir():
-			if path != dir && slices.ContainsFunc(runFiles(), func(name string) bool {
-				_, err := os.Lstat(filepath.Join(path, name))
-				return err == nil
-			}) {
-				return filepath.SkipDir
-			}
-			return nil
-		case !d.Type().IsRegular():
-			return nil
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		size += info.Size()
-		if len(contents) == maxScriptFiles || size > maxScriptBytes {
-			return fmt.Errorf("folder %s holds more than a plugin should; move the script into a folder of its own", dir)
 		}
 		name, err := filepath.Rel(dir, path)
 		if err != nil {
 			return err
 		}
-		sum, err := hashFile(path)
+		info, err := os.Stat(path)
+		dangling := errors.Is(err, fs.ErrNotExist)
+		switch {
+		case dangling: // to be hashed as a link; it may lead somewhere one day
+		case err != nil:
+			return err
+		case d.IsDir():
+			return nil
+		case info.Mode().IsRegular():
+			size += info.Size()
+		case !info.IsDir(), isRun(path): // a socket or the like, or a link to a run
+			return nil
+		}
+		if len(contents) == maxScriptFiles || size > maxScriptBytes {
+			return fmt.Errorf("folder %s holds more than a plugin should; move the script into a folder of its own", dir)
+		}
+		var sum string
+		if dangling || info.IsDir() {
+			sum, err = hashLink(dir, path, dangling)
+		} else {
+			sum, err = hashFile(path)
+		}
 		if err != nil {
 			return err
 		}
@@ -202,6 +257,34 @@ func hashFolder(dir string) (sum string, contents map[string]string, err error) 
 		return "", nil, err
 	}
 	return hex.EncodeToString(h.Sum(nil)), contents, nil
+}
+
+// hashLink returns the SHA-256 of where a link below dir leads to: to a folder
+// there, of which all else is hashed under the folder's own name, or, if it is
+// dangling, nowhere.
+func hashLink(dir, path string, dangling bool) (sum string, err error) {
+	var to string
+	if dangling {
+		to, err = os.Readlink(path)
+	} else {
+		to, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil {
+		return "", err
+	}
+	if !dangling {
+		rel, err := filepath.Rel(dir, to)
+		if err != nil {
+			return "", err
+		}
+		parts := strings.Split(rel, string(filepath.Separator))
+		if rel != "." && slices.ContainsFunc(parts, ignored) { // .. is among them
+			return "", fmt.Errorf("link %s leads to a folder that is no part of the plugin, so that a change there would not be seen; put the folder in its place", path)
+		}
+		to = filepath.ToSlash(rel)
+	}
+	h := sha256.Sum256([]byte("link " + to))
+	return hex.EncodeToString(h[:]), nil
 }
 
 // hashFile returns the SHA-256 of a regular file in hexadecimal.
