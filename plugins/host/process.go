@@ -203,9 +203,9 @@ func (p *Process) start(ctx context.Context) (any, error) {
 // newRunner returns a runner of the plugin with go-plugin's variables in its
 // environment.
 func (p *Process) newRunner(env []string) (*treeRunner, error) {
-	create := newDirect
+	create, listensIn := newDirect, ""
 	if p.plugin.supervised() {
-		create = newSupervised
+		create, listensIn = newSupervised, p.scratch
 	}
 	t, err := create(order{
 		Path:        p.plugin.Path,
@@ -218,7 +218,7 @@ func (p *Process) newRunner(env []string) (*treeRunner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newTreeRunner(p.plugin.Name, t, p.log)
+	return newTreeRunner(p.plugin.Name, t, p.log, listensIn)
 }
 
 // startFailure says why the process, which has ended since, did not start;
@@ -240,6 +240,9 @@ func (p *Process) startFailure(ctx context.Context, err error) error {
 		if reason := spoiled(line); reason != "" {
 			return p.failure(reason)
 		}
+	}
+	if elsewhere, ok := errors.AsType[*addressError](err); ok {
+		return p.failure(elsewhere.Error())
 	}
 	if ctx.Err() != nil {
 		return p.failure(fmt.Sprintf("did not start within %v%s", p.options.Limits.Start, printed))
@@ -307,7 +310,7 @@ func (p *Process) Plugin() Plugin { return p.plugin }
 // record. What of them the system decides is known after Close.
 func (p *Process) Limits() []string {
 	var held *confined
-	if r, ended := p.ended(); ended && p.plugin.supervised() {
+	if r, ended := p.ended(); ended && p.plugin.supervised() && r.Lost == "" && r.StartError == "" {
 		held = &r.Held
 	}
 	list := p.options.Limits.describe(p.plugin.Kind, p.plugin.supervised(), held)

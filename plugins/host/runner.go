@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -12,6 +13,7 @@ import (
 type treeRunner struct {
 	name   string
 	tree   *tree
+	pin    *socketPin // nil where the plugin may listen wherever it says
 	stdout *handshakeReader
 	stderr *drain
 
@@ -21,7 +23,9 @@ type treeRunner struct {
 
 var _ runner.Runner = (*treeRunner)(nil)
 
-func newTreeRunner(name string, t *tree, log *tail) (*treeRunner, error) {
+// newTreeRunner returns a runner of t. A plugin in a sandbox has to listen on a
+// Unix socket in folder scratch; where scratch is "" it may listen anywhere.
+func newTreeRunner(name string, t *tree, log *tail, scratch string) (*treeRunner, error) {
 	stdout, err := t.cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -30,9 +34,14 @@ func newTreeRunner(name string, t *tree, log *tail) (*treeRunner, error) {
 	if err != nil {
 		return nil, err
 	}
+	var pin *socketPin
+	if scratch != "" {
+		pin = &socketPin{scratch: scratch}
+	}
 	return &treeRunner{
 		name:   name,
 		tree:   t,
+		pin:    pin,
 		stdout: &handshakeReader{ReadCloser: stdout, rest: &lineWriter{tail: log}},
 		stderr: &drain{ReadCloser: stderr, to: &lineWriter{tail: log}},
 		done:   make(chan struct{}),
@@ -57,6 +66,7 @@ func (r *treeRunner) Start(context.Context) error {
 func (r *treeRunner) Wait(context.Context) error {
 	r.report = r.tree.wait()
 	close(r.done)
+	r.tree.release()
 	return nil
 }
 
@@ -86,13 +96,37 @@ func (r *treeRunner) ID() string {
 	return strconv.Itoa(r.tree.cmd.Process.Pid)
 }
 
-// PluginToHost implements runner.AddrTranslator: both ends see the same
-// files.
+// PluginToHost implements runner.AddrTranslator. What a plugin in a sandbox
+// prints is no reason to connect to anything: the host is not in the sandbox,
+// and what answered it would not be either.
 func (r *treeRunner) PluginToHost(network, address string) (string, string, error) {
-	return network, address, nil
+	if r.pin == nil {
+		return network, address, nil // Both ends see the same files.
+	}
+	path, err := r.pin.path(network, address)
+	if err != nil {
+		return "", "", &addressError{network, address, err}
+	}
+	return network, path, nil
 }
 
 // HostToPlugin implements runner.AddrTranslator.
 func (r *treeRunner) HostToPlugin(network, address string) (string, string, error) {
 	return network, address, nil
 }
+
+// addressError is of a handshake that names a place where a plugin in a
+// sandbox can't listen.
+type addressError struct {
+	network, address string
+	err              error
+}
+
+// Error implements error.
+func (e *addressError) Error() string {
+	return fmt.Sprintf("says that it listens on %s, %s: %v; in the sandbox it has to be a Unix socket in $PLUGIN_UNIX_SOCKET_DIR",
+		quote(e.network), quote(e.address), e.err)
+}
+
+// Unwrap implements the interface of package errors.
+func (e *addressError) Unwrap() error { return e.err }
