@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -59,7 +61,7 @@ func namespaces() []*syscall.SysProcAttr {
 		Cloneflags:  flags | syscall.CLONE_NEWUSER,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}},
-		// For the mount of /dev/shm; taken away before the plugin begins.
+		// For mounts; taken away before the plugin begins.
 		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP},
 	}
 	if os.Geteuid() == 0 {
@@ -92,9 +94,20 @@ func becomePlugin(out *json.Encoder) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
 		return fmt.Errorf("be bound to the supervisor: %w", err)
 	}
+	scratch, err := os.Getwd()
+	if err != nil {
+		return err
+	}
 	held, err := s.Confinement.apply(s.Namespaces)
 	if err != nil {
 		return fmt.Errorf("confine it: %w", err)
+	}
+	// The folder may have been mounted anew.
+	if err := os.Chdir(scratch); err != nil {
+		return err
+	}
+	if err := closeOnExec(); err != nil {
+		return fmt.Errorf("keep open files from it: %w", err)
 	}
 	held.PeakBytes = highWater(os.Getpid())
 	if err := out.Encode(account{Held: &held}); err != nil {
@@ -103,11 +116,32 @@ func becomePlugin(out *json.Encoder) error {
 	return syscall.Exec(s.Path, s.Args, s.Env)
 }
 
+// closeOnExec marks all files but the standard ones to be closed as the plugin
+// begins: who started the host may have left some open.
+func closeOnExec() error {
+	if unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC) == nil {
+		return nil
+	}
+	// Linux has it from 5.11 on.
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+	return nil
+}
+
 // apply confines this thread. What the kernel does not offer is not held; the
 // error is of what it offered and refused after all.
 func (c *confinement) apply(namespaces bool) (held confined, err error) {
 	held = confined{Namespaces: namespaces, Landlock: c.Landlock}
 	if namespaces {
+		v := c.mountView()
+		held.Covered, held.ReadOnly = v.covered, v.readOnly
 		held.Shm = mountShm(c.ShmBytes) == nil
 	}
 	if held.Shm {
@@ -142,9 +176,6 @@ const shm = "/dev/shm"
 // mountShm gives this mount namespace a /dev/shm of its own, which goes with
 // it: what a plugin leaves there would stay, and another trial could read it.
 func mountShm(bytes int64) error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return err
-	}
 	data := "mode=1777"
 	if bytes > 0 {
 		data += fmt.Sprintf(",size=%d", bytes)

@@ -67,14 +67,19 @@ type confinement struct {
 	List     []string // folders to list, with all below them
 	Write    []string // to read, execute and write
 	Devices  []string // to read, write and control
-	CPUs     []int    // processors to run on; none: all
-	ShmBytes int64    // of a /dev/shm of its own, where it can have one; 0: half the memory
+	// Ways are paths that lead where they do now: links that they go through
+	// stay.
+	Ways     []string
+	CPUs     []int // processors to run on; none: all
+	ShmBytes int64 // of a /dev/shm of its own, where it can have one; 0: half the memory
 }
 
 // confined is what held of a confinement as the plugin began.
 type confined struct {
 	Landlock     int  // version of its ABI; 0: files are open
 	Namespaces   bool // of its own: network, System V memory and message queues, mounts
+	Covered      bool // folders that it may not reach are not there
+	ReadOnly     bool // all but what it may write is mounted read-only
 	Shm          bool // a /dev/shm of its own
 	Capabilities bool // root's were taken from it
 	Affinity     bool
@@ -89,13 +94,26 @@ func (h *confined) describe(s *Sandbox) []string {
 	} else {
 		list = append(list, "files open: the kernel has no Landlock")
 	}
+	if h.ReadOnly {
+		list = append(list, "all but what it may write mounted read-only")
+	} else {
+		list = append(list, "modes, times and attributes of its user's files open")
+	}
 	switch {
 	case h.Namespaces:
 		list = append(list, "network namespace of its own")
 	case h.Landlock >= landlockTCP:
-		list = append(list, "TCP refused by Landlock; UDP, Multipath TCP and Unix sockets open")
+		list = append(list, "TCP refused by Landlock; UDP and Multipath TCP open")
 	default:
 		list = append(list, "network open")
+	}
+	switch {
+	case h.Landlock >= landlockUnix:
+		list = append(list, "Unix sockets refused by Landlock")
+	case h.Covered:
+		list = append(list, "Unix sockets out of reach, but for those in the system's folders and in what it may reach")
+	default:
+		list = append(list, "Unix sockets open")
 	}
 	if h.Landlock >= landlockScope {
 		list = append(list, "no signals to other processes")
@@ -112,16 +130,18 @@ func (h *confined) describe(s *Sandbox) []string {
 	return list
 }
 
-// First versions of Landlock's ABI that restrict TCP, and signals and abstract
-// Unix sockets.
+// First versions of Landlock's ABI that restrict TCP, signals and abstract Unix
+// sockets, and Unix sockets with paths.
 const (
 	landlockTCP   = 4
 	landlockScope = 6
+	landlockUnix  = 9
 )
 
 // systemFiles are patterns of the libraries, programs and descriptions of the
-// system that programs read as they start. Of /proc, what tells something about
-// another process than the plugin's own is refused by the kernel.
+// system that programs read as they start. Of /proc, the kernel refuses what
+// another process has in its memory, its environment and its open files;
+// everyone reads what processes there are and their command lines.
 func systemFiles() []string {
 	return []string{
 		"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
@@ -174,6 +194,7 @@ func (p *Plugin) confine(s Sandbox, scratch, temporary string) (confinement, err
 	}
 	for _, g := range s.Allowed {
 		path := realPath(g.Path)
+		c.Ways = append(c.Ways, g.Path)
 		if secret := k.inTheWay(path); secret != "" {
 			return c, fmt.Errorf("it can't be allowed %s: no plugin may read %s", g.Path, secret)
 		}
@@ -187,6 +208,7 @@ func (p *Plugin) confine(s Sandbox, scratch, temporary string) (confinement, err
 		}
 	}
 	c.Write = append(c.Write, realPath(scratch))
+	c.Ways = append(c.Ways, scratch)
 	return c, nil
 }
 
@@ -233,6 +255,7 @@ func (c *confinement) readOwn(path string, k *keeper) error {
 		}
 	}
 	c.Read = append(c.Read, file)
+	c.Ways = append(c.Ways, path)
 	script, err := isScript(path)
 	if err != nil {
 		return err
@@ -279,7 +302,11 @@ const maxEntries = 20_000
 // nothing takes it away again; so of a folder that holds something to keep,
 // the other entries are allowed one by one, and the folder may be listed.
 func (c *confinement) read(path string, k *keeper) error {
+	way := path
 	path = realPath(path)
+	if way != path {
+		c.Ways = append(c.Ways, way)
+	}
 	if _, err := os.Stat(path); err != nil || k.keeps(path) {
 		return nil //nolint:nilerr // It isn't there for the plugin either.
 	}
