@@ -26,9 +26,18 @@ func Ask(ctx context.Context, path string, args []string, o Options) (p Plugin, 
 		return p, d, err
 	}
 	defer func() { err = errors.Join(err, process.Close()) }()
-	describe := process.client.Describe
-	if _, err := describe(ctx); status.Code(err) == codes.Unimplemented {
-		// It serves the other service, or none.
+	ask := func(describe func(context.Context) (plugins.Description, error)) (known bool, err error) {
+		err = process.call(ctx, "describe", o.Limits.Start, func(ctx context.Context) error {
+			d, err = describe(ctx)
+			if known = status.Code(err) != codes.Unimplemented; !known {
+				return nil
+			}
+			return err
+		})
+		return known, err
+	}
+	known, err := ask(process.client.Describe)
+	if !known && err == nil { // It serves the other service, or none.
 		protocol, err := process.Process.client.Client()
 		if err != nil {
 			return p, d, err
@@ -37,12 +46,14 @@ func Ask(ctx context.Context, path string, args []string, o Options) (p Plugin, 
 		if err != nil {
 			return p, d, err
 		}
-		p.Kind, describe = KindSpace, space.(*wire.SpaceClient).Describe
+		p.Kind = KindSpace
+		if known, err = ask(space.(*wire.SpaceClient).Describe); err != nil {
+			return p, d, err
+		}
+		if !known {
+			return p, d, process.failure("is neither a predictor nor a space: it does not know describe")
+		}
 	}
-	err = process.call(ctx, "describe", o.Limits.Start, func(ctx context.Context) error {
-		d, err = describe(ctx)
-		return err
-	})
 	p.Name = d.Name
 	return p, d, err
 }
@@ -130,7 +141,7 @@ func GreetStranger(ctx context.Context, p Plugin, o Options) (Greeting, error) {
 }
 
 // greet starts p with variables in its environment, and waits until it prints
-// a line, ends, or has had the start timeout.
+// a handshake as its first line, ends, or has had the start timeout.
 func greet(ctx context.Context, p Plugin, o Options, variables func(scratch string) []string) (g Greeting, err error) {
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
@@ -163,7 +174,7 @@ func greet(ctx context.Context, p Plugin, o Options, variables func(scratch stri
 		buffer := make([]byte, lineBytes)
 		for {
 			_, err := r.stdout.Read(buffer)
-			if _, complete := r.stdout.first(); complete {
+			if line, complete := r.stdout.first(); complete && handshakeVersion(line) != "" {
 				first.Do(func() { close(printed) })
 			}
 			if err != nil {
@@ -184,12 +195,20 @@ func greet(ctx context.Context, p Plugin, o Options, variables func(scratch stri
 		return g, err
 	}
 	line, _ := r.stdout.first()
-	if parts := strings.Split(strings.TrimSpace(line), "|"); len(parts) >= 4 {
-		g.Version = parts[1]
-	}
+	g.Version = handshakeVersion(line)
 	g.Status, g.Said = r.report.Status, said.last()
 	if g.Said == "" {
 		g.Said = strings.TrimSpace(line)
 	}
 	return g, nil
+}
+
+// handshakeVersion returns the version of the protocol in a handshake, or "" if
+// line is something else.
+func handshakeVersion(line string) string {
+	parts := strings.Split(strings.TrimSpace(line), "|")
+	if len(parts) < 4 {
+		return ""
+	}
+	return parts[1]
 }
