@@ -245,8 +245,8 @@ func (k *keeper) keeps(path string) bool {
 // readOwn adds the file of a plugin, its folder and its interpreter.
 //
 // A program's folder is left out where it holds something to keep from the
-// plugin: a program can do without. A script can't, so of such a folder it
-// gets everything else.
+// plugin, the folder of any run included: a program can do without. A script
+// can't, so of such a folder it gets everything else.
 func (c *confinement) readOwn(path string, k *keeper) error {
 	file := realPath(path)
 	for _, secret := range k.protected[1:] { // a plugin may be this executable
@@ -264,13 +264,25 @@ func (c *confinement) readOwn(path string, k *keeper) error {
 	if script {
 		folders = append(folders, realPath(filepath.Dir(path)))
 	}
-	for _, folder := range slices.Compact(folders) {
+	folders = slices.Compact(folders)
+	for _, folder := range folders {
 		shared := folder == "/" || folder == k.temporary || folder == homeFolder()
-		switch {
-		case script && shared:
+		if script && shared {
 			return fmt.Errorf("the script's folder %s holds more than a plugin may read; move the script into a folder of its own", folder)
-		case script, !shared && !k.holds(folder):
-			if err := c.read(folder, k); err != nil {
+		}
+		if shared {
+			continue
+		}
+		runs, err := runsIn(folder)
+		if err != nil && script {
+			return err
+		}
+		if script && slices.Contains(runs, folder) {
+			return fmt.Errorf("the script's folder %s is that of a run; move the script into a folder of its own", folder)
+		}
+		but := &keeper{protected: slices.Concat(k.protected, runs), temporary: k.temporary}
+		if script || err == nil && !but.holds(folder) {
+			if err := c.read(folder, but); err != nil {
 				return err
 			}
 		}
@@ -278,7 +290,7 @@ func (c *confinement) readOwn(path string, k *keeper) error {
 	if !script {
 		return nil
 	}
-	roots, err := interpreterFolders(path)
+	roots, err := interpreterFolders(path, folders)
 	if err != nil {
 		return err
 	}
@@ -291,6 +303,29 @@ func (c *confinement) readOwn(path string, k *keeper) error {
 		}
 	}
 	return nil
+}
+
+// runsIn returns the folders of runs in a folder, or the folder itself if it is
+// one. As with what a script is identified by, it looks into no hidden folder.
+func runsIn(folder string) (runs []string, err error) {
+	seen := 0
+	err = filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return nil //nolint:nilerr // What can't be read here can't be there either.
+		case !d.IsDir():
+		case path != folder && ignored(d.Name()):
+			return filepath.SkipDir
+		case isRun(path):
+			runs = append(runs, path)
+			return filepath.SkipDir
+		}
+		if seen++; seen > maxEntries {
+			return fmt.Errorf("folder %s holds more than a plugin should; move the plugin into a folder of its own", folder)
+		}
+		return nil
+	})
+	return runs, err
 }
 
 // maxEntries bounds how many entries of folders are allowed one by one. A
@@ -336,22 +371,32 @@ func (c *confinement) read(path string, k *keeper) error {
 }
 
 // interpreterFolders returns where the interpreter that a script names keeps
-// its files. Interpreters that stand in the system's own folders are among
-// them; links and scripts that stand for interpreters, as in a Python virtual
-// environment, are followed.
-func interpreterFolders(script string) ([]string, error) {
+// its files, the system's own folders aside. Links and scripts that stand for
+// interpreters, as in a Python virtual environment, are followed. What lies in
+// folders own the plugin may have brought along: a link from there is good for
+// the program that it leads to and its libraries, as its virtual environment
+// needs them, and for nothing else that lies near.
+func interpreterFolders(script string, own []string) ([]string, error) {
 	var folders []string
 	for range 5 { // A chain of more is a circle.
 		name, err := interpreter(script)
 		if err != nil || name == "" {
 			return folders, err
 		}
+		brought := false
 		for path := name; path != ""; path = link(path) {
-			folders = append(folders, installation(path)...)
+			folders = append(folders, installation(path, brought)...)
+			brought = brought || slices.ContainsFunc(own, func(folder string) bool { return within(realFolder(path), folder) })
 		}
 		script = name
 	}
 	return folders, nil
+}
+
+// realFolder returns path with the links resolved that its folder's path goes
+// through.
+func realFolder(path string) string {
+	return filepath.Join(realPath(filepath.Dir(path)), filepath.Base(path))
 }
 
 // interpreter returns the path of the program that the first line of a script
@@ -400,23 +445,31 @@ func link(path string) string {
 	return target
 }
 
-// installation returns the files and folders of the program at path. In
-// PREFIX/bin that is what else an installation has in PREFIX; in PREFIX/shims
-// it is all of PREFIX, which a manager of versions keeps for itself.
-func installation(path string) []string {
+// installation returns the files and folders of the program at path: in
+// PREFIX/bin what else an installation has in PREFIX, or only its libraries
+// where the plugin brought the link to it; and in PREFIX/shims all of PREFIX,
+// which a manager of versions keeps for itself. No more than the program is
+// granted where PREFIX is the system's or holds the home folder.
+func installation(path string, brought bool) []string {
+	path = realFolder(path)
 	dir := filepath.Dir(path)
 	prefix := filepath.Dir(dir)
-	switch filepath.Base(dir) {
-	case "shims":
-		return []string{prefix}
-	case "bin":
-		var list []string
-		for _, name := range []string{"bin", "etc", "include", "lib", "lib64", "libexec", "share", "ssl", "pyvenv.cfg"} {
+	home := homeFolder()
+	list := []string{path}
+	switch {
+	case prefix == "/", within(prefix, "/usr"), home != "" && within(home, prefix):
+	case filepath.Base(dir) == "shims" && !brought:
+		list = append(list, prefix)
+	case filepath.Base(dir) == "bin":
+		names := []string{"bin", "etc", "include", "lib", "lib64", "libexec", "share", "ssl", "pyvenv.cfg"}
+		if brought || prefix == filepath.Join(home, ".local") { // whose share holds other programs' data
+			names = []string{"lib", "lib64"}
+		}
+		for _, name := range names {
 			list = append(list, filepath.Join(prefix, name))
 		}
-		return list
 	}
-	return []string{path}
+	return list
 }
 
 // existing returns those of paths at which there is something.

@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -141,6 +142,7 @@ func attempt(line string) error {
 // spyOrder is what spyHost is to do.
 type spyOrder struct {
 	Path    string // of the plugin
+	Script  string // that is the plugin and becomes the program at Path; or ""
 	Dir     string // for scratch folders
 	Lines   []string
 	Sandbox host.Sandbox
@@ -171,7 +173,11 @@ func spyHost() {
 
 // run starts a spy and returns what it found.
 func (o *spyOrder) run(ctx context.Context) (r spyReport, err error) {
-	plugin, err := host.External(host.KindPredictor, "spy", o.Path, append([]string{"rogue", spyMode}, o.Lines...)...)
+	args := append([]string{"rogue", spyMode}, o.Lines...)
+	if o.Script != "" {
+		args = append([]string{o.Path}, args...)
+	}
+	plugin, err := host.External(host.KindPredictor, "spy", cmp.Or(o.Script, o.Path), args...)
 	if err != nil {
 		return r, err
 	}
@@ -419,6 +425,79 @@ func TestASpyWritesWhatItIsAllowedTo(t *testing.T) {
 	}
 }
 
+// TestASpyReachesNoMoreAsAScript has a spy that a script becomes, which
+// names the shell in the root's own folder of programs, and one that names a
+// link that came with it, which leads next to somebody else's secrets.
+func TestASpyReachesNoMoreAsAScript(t *testing.T) {
+	t.Parallel()
+	requireLandlock(t, 3)
+	for name, uid := range users() {
+		for _, interpreter := range []string{"/bin/sh", "/usr/bin/env sh", "brought"} {
+			t.Run(name+" "+interpreter, func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, uid)
+				install := filepath.Join(s.dir, "more", "install")
+				shell, err := os.ReadFile("/bin/sh")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for path, content := range map[string][]byte{
+					"bin/sh": shell, "bin/other": []byte("x"), "etc/password": []byte("x"), "share/keys": []byte("x"), "lib/library": []byte("x"),
+				} {
+					path = filepath.Join(install, path)
+					if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, content, 0o755)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want := map[string]string{
+					"read " + s.secrets[0]: kept,
+					"read " + s.secrets[1]: kept,
+					"list /etc":            "EACCES",
+					"list /root":           "EACCES|ENOENT",
+					"list /var":            "EACCES|ENOENT",
+					"read " + s.plugin:     "ok",
+					"read " + filepath.Join(s.dir, "plugin/weights"):                "ok",
+					"read " + filepath.Join(s.dir, "plugin/runs/two/records.jsonl"): kept, // another run's
+					"read " + filepath.Join(s.dir, "plugin/runs/two/x"):             kept,
+					"write scratch-file": "ok",
+				}
+				for _, secret := range []string{"/etc/shadow", "/etc/fstab", "/etc/machine-id"} {
+					if _, err := os.Stat(secret); err == nil {
+						want["read "+secret] = "EACCES"
+					}
+				}
+				for _, path := range []string{"bin/other", "etc/password", "share/keys"} {
+					want["read "+filepath.Join(install, path)] = kept
+				}
+				if interpreter == "brought" {
+					interpreter = filepath.Join(s.dir, "plugin", "venv", "bin", "sh")
+					if err := errors.Join(os.MkdirAll(filepath.Dir(interpreter), 0o755), os.Symlink(filepath.Join(install, "bin", "sh"), interpreter)); err != nil {
+						t.Fatal(err)
+					}
+					want["read "+filepath.Join(install, "lib", "library")] = "ok"
+				}
+				other := filepath.Join(s.dir, "plugin", "runs", "two")
+				if err := os.MkdirAll(other, 0o755); err != nil {
+					t.Fatal(err)
+				}
+				for _, file := range []string{"records.jsonl", "x"} {
+					if err := os.WriteFile(filepath.Join(other, file), []byte("{}\n"), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				script := filepath.Join(s.dir, "plugin", "spy.sh")
+				if err := os.WriteFile(script, []byte("#!"+interpreter+"\nexec \"$@\"\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				o := spyOrder{Path: s.plugin, Script: script, Dir: filepath.Join(s.dir, "scratch"), Lines: lines(want), Sandbox: host.Sandbox{
+					Protected: []string{s.data, s.records},
+				}}
+				expect(t, o.asUser(t, uid).Found, want)
+			})
+		}
+	}
+}
+
 // TestASpyLeavesNoMarkOnFiles has a spy change what no right of Landlock
 // covers: modes, times and attributes of files that belong to its user.
 func TestASpyLeavesNoMarkOnFiles(t *testing.T) {
@@ -600,6 +679,14 @@ func TestWhatTheSandboxCantAllowIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	script = filepath.Join(s.records, "mine.py")
+	if err := os.WriteFile(script, []byte("#!/usr/bin/python3\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	inRun, err := host.External(host.KindPredictor, "mine", script)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		plugin  host.Plugin
 		sandbox host.Sandbox
@@ -608,7 +695,8 @@ func TestWhatTheSandboxCantAllowIsRefused(t *testing.T) {
 		{plugin, host.Sandbox{Protected: []string{s.data}, Allowed: []host.Grant{{Path: s.dir}}}, "it can't be allowed " + s.dir + ": no plugin may read "},
 		{plugin, host.Sandbox{Protected: []string{s.data}, Allowed: []host.Grant{{Path: s.secrets[0]}}}, "it can't be allowed " + s.secrets[0]},
 		{plugin, host.Sandbox{Allowed: []host.Grant{{Path: "/"}}}, "it can't be allowed /: no plugin may read "},
-		{inData, host.Sandbox{Protected: []string{s.data}}, script + " lies where no plugin may read"},
+		{inData, host.Sandbox{Protected: []string{s.data}}, inData.Path + " lies where no plugin may read"},
+		{inRun, host.Sandbox{}, "the script's folder " + s.records + " is that of a run"},
 	} {
 		_, err := host.LaunchPredictor(t.Context(), tc.plugin, host.Options{Limits: limits(), TempDir: shortDir(t), Sandbox: tc.sandbox})
 		if !errors.Is(err, host.ErrSandbox) || !strings.Contains(err.Error(), tc.want) {
