@@ -99,10 +99,15 @@ func (l Limits) describe(kind Kind, supervised bool, held *confined) []string {
 		list = append(list, fmt.Sprintf("threads %d%s", l.Threads, by))
 	}
 	list = append(list, "environment by allow list", "scratch folder of its own")
-	if supervised {
-		return append(list, "process tree killed at the end")
+	switch {
+	case !supervised:
+		list = append(list, "process group killed at the end")
+	case held != nil:
+		list = append(list, "process tree killed at the end")
+	default:
+		list = append(list, "end of the process tree not seen")
 	}
-	return append(list, "process group killed at the end")
+	return list
 }
 
 // formatBytes returns n in the largest binary unit that keeps it at 1 or

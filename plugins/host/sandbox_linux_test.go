@@ -498,6 +498,25 @@ func TestASpyReachesNoMoreAsAScript(t *testing.T) {
 	}
 }
 
+// TestLimitsTellWhatWasSeen looks at a process before and after its end.
+func TestLimitsTellWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	p, err := host.LaunchPredictor(t.Context(), rogueWith(t, "environment"), host.Options{Limits: limits(), TempDir: shortDir(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const killed, unseen = "process tree killed at the end", "end of the process tree not seen"
+	if got := p.Limits(); slices.Contains(got, killed) || !slices.Contains(got, unseen) {
+		t.Errorf("got %q of a process that still runs", got)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Limits(); !slices.Contains(got, killed) || slices.Contains(got, unseen) {
+		t.Errorf("got %q of a process that has ended", got)
+	}
+}
+
 // TestASpyLeavesNoMarkOnFiles has a spy change what no right of Landlock
 // covers: modes, times and attributes of files that belong to its user.
 func TestASpyLeavesNoMarkOnFiles(t *testing.T) {
