@@ -220,6 +220,24 @@ func (p *pins) found() (map[string]string, error) {
 	return all, nil
 }
 
+// crowded reports whether the program at path is a script that lies straight in
+// the plugins' folder: it would be pinned along with its neighbors.
+func (p *pins) crowded(path string) (bool, error) {
+	dir, err := host.Folder(path)
+	if err != nil || dir == "" || p.dir == "" {
+		return false, err
+	}
+	own, err := os.Stat(dir)
+	if err != nil {
+		return false, err
+	}
+	folder, err := os.Stat(p.folder())
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(own, folder), err
+}
+
 // onlyProgram returns the path of the executable file in a folder, or "" where
 // there is none or more than one.
 func onlyProgram(dir string) (string, error) {

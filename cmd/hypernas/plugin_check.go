@@ -27,7 +27,9 @@ func newPluginCheckCommand() *cobra.Command {
 and says in a line each what it keeps of the contract: that it describes itself
 the same way twice, predicts the same bytes from the same seed, values a row
 whatever comes with it, refuses what it has to refuse, ends when it is cancelled,
-and more. A search space is checked for its rows, identities and columns.
+and more. A search space is checked for its rows, identities and columns; as in
+a run it may read the cache of data and what its options name by absolute path,
+once it has said that it is a space.
 
 Exit codes: 0 all well, 1 something is to be mended, 2 there is no such program.`,
 		Example: `  hypernas plugin check ./mypredictor
@@ -81,6 +83,9 @@ func (c *check) plugin(ctx context.Context, path string, args []string) error {
 		}
 		c.show(started)
 		return errors.Join(c.end(), c.sheet.err)
+	}
+	if p.Kind == host.KindSpace {
+		c.options.Sandbox = spaceSandbox(c.settings.Options, c.options.Sandbox.Allowed)
 	}
 	c.sheet.printf("%s %s version %d: %s\n", p.Kind, d.Name, d.Version, d.Summary)
 	c.show(started)

@@ -26,12 +26,19 @@ func newPluginAddCommand() *cobra.Command {
 		Use:   "add PATH|NAME",
 		Short: "Give a plugin a name and pin what it is now",
 		Long: `add starts the program at PATH to ask what it is, and notes its name, its path
-and its SHA-256: of the file, or of its whole folder for a script. From then on
-runs find it by name, and refuse it once it has changed, until it is added
-again. (A path given to a run is not pinned; the run records its SHA-256.)
+and its SHA-256. From then on runs find it by name, and refuse it once it has
+changed, until it is added again. (A path given to a run is not pinned; the run
+records its SHA-256.)
 
-A NAME is looked for in the plugins' folder, where plugin list says it is: an
-executable file of that name, or a folder with one executable file in it.
+The SHA-256 is that of the file, or, for a script, of all files in its folder and
+below, and of those that links there lead to. Hidden files, __pycache__ and
+folders of runs (those with a run.lock or records.jsonl in them) are not part of
+it, nor are the interpreter and its packages elsewhere: what a script takes from
+there may change unseen. A link to a folder elsewhere is refused.
+
+A NAME is looked for in the plugins' folder, where plugin list says it is: a
+folder of that name with one executable file in it, or an executable file of
+that name. A script has to have a folder of its own there.
 
 The list is a file in ` + "$" + configVariable + `, or else in hypernas in the folder of your
 configuration (Linux: ~/.config).`,
@@ -43,7 +50,13 @@ configuration (Linux: ~/.config).`,
 	cmd.Flags().StringVar(&name, "name", "", "name (default: what the plugin calls itself)")
 	cmd.Flags().DurationVar(&limits.Start, "start-timeout", limits.Start, "longest start")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return addPlugin(cmd, args[0], name, host.Options{Limits: limits, Log: hclog.NewNullLogger(), Sandbox: host.Sandbox{Allowed: allowed}})
+		protected, err := secrets("", nil)
+		if err != nil {
+			return err
+		}
+		return addPlugin(cmd, args[0], name, host.Options{
+			Limits: limits, Log: hclog.NewNullLogger(), Sandbox: host.Sandbox{Protected: protected, Allowed: allowed},
+		})
 	}
 	return cmd
 }
@@ -65,6 +78,15 @@ func addPlugin(cmd *cobra.Command, path, name string, o host.Options) error {
 	}
 	if err := executable(path); err != nil {
 		return usage(err)
+	}
+	list, err := readPins()
+	if err != nil {
+		return err
+	}
+	if crowded, err := list.crowded(path); err != nil {
+		return err
+	} else if crowded {
+		return usage(fmt.Errorf("%s lies straight in the plugins' folder; a script is pinned with all that is in its folder, so move it into a folder of its own there", path))
 	}
 	plugin, d, err := host.Ask(cmd.Context(), path, nil, o)
 	if err != nil {
@@ -127,9 +149,16 @@ func newPluginListCommand() *cobra.Command {
 				return err
 			}
 			for _, name := range slices.Sorted(maps.Keys(found)) {
-				if !known[found[name]] {
-					rows = append(rows, []string{name, "", "not added", found[name]})
+				if known[found[name]] {
+					continue
 				}
+				state := "not added"
+				if crowded, err := p.crowded(found[name]); err != nil {
+					return err
+				} else if crowded {
+					state = "needs a folder of its own"
+				}
+				rows = append(rows, []string{name, "", state, found[name]})
 			}
 			s := sheet{w: cmd.OutOrStdout()}
 			s.grid(rows)

@@ -226,9 +226,11 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 		if err != nil {
 			return err
 		}
-		if plugin.External() {
-			predictorOptions.Sandbox.Protected = append(predictorOptions.Sandbox.Protected, plugin.Path)
+		own, err := programFiles(&plugin)
+		if err != nil {
+			return err
 		}
+		predictorOptions.Sandbox.Protected = append(predictorOptions.Sandbox.Protected, own...)
 	}
 	var predictors []harness.Predictor
 	for _, ref := range p.Predictors {
@@ -290,7 +292,9 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	return nil
 }
 
-// spaceLimits are those of a space's process: a space may hold a large table.
+// spaceLimits are those of a space's process. There is none for memory, since a
+// space may hold a large table; nor is it bound to processors of its own, which
+// trials would lack for as long as the run takes.
 func spaceLimits() host.Limits {
 	l := host.DefaultLimits()
 	l.MemoryBytes = 0

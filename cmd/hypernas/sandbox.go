@@ -49,7 +49,7 @@ func addAllowFlag(cmd *cobra.Command, g *grants) {
 
 // secrets returns the files and folders that hold what predictors are scored
 // by: the cache of data, the folder of the run, and what options of spaces
-// name. The programs of external spaces are another matter.
+// name. The programs of external spaces are another matter; see programFiles.
 func secrets(dir string, spaces []harness.Ref) ([]string, error) {
 	list := cacheFolder()
 	if dir != "" {
@@ -94,6 +94,22 @@ func tableData(file string) ([]string, error) {
 		return []string{description.Data}, nil
 	}
 	return []string{filepath.Join(filepath.Dir(file), description.Data)}, nil
+}
+
+// programFiles returns the path of an external space's program, or of its
+// folder for a script, since its labels may lie there; none for a built-in one.
+func programFiles(space *host.Plugin) ([]string, error) {
+	if !space.External() {
+		return nil, nil
+	}
+	dir, err := host.Folder(space.Path)
+	if err != nil {
+		return nil, err
+	}
+	if dir != "" {
+		return []string{dir}, nil
+	}
+	return []string{space.Path}, nil
 }
 
 // spaceSandbox returns what an external space may reach: the cache of data,

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/host"
+	"github.com/hypernas/hypernas/plugins/plugintest"
 	"github.com/hypernas/hypernas/plugins/serve"
 	"github.com/hypernas/hypernas/results"
 )
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 	}
 	commands := map[string]func(){"hypernas": main}
 	commands["rogue"] = func() { serve.Predictor(func() plugins.Predictor { return &rogue{} }) }
+	commands["cells"] = func() { serve.Space(func() plugins.Space { return &fileSpace{Chains: plugintest.NewChains()} }) }
 	commands["rogue-print"] = func() {
 		fmt.Println("hello from an import")
 		commands["rogue"]()
@@ -124,6 +126,29 @@ func (r *rogue) Predict(_ context.Context, b *plugins.Batch) ([]float64, error) 
 		values = values[1:]
 	}
 	return values, nil
+}
+
+// fileSpace is a space that reads the file that its option names before it
+// opens.
+type fileSpace struct {
+	*plugintest.Chains
+	File string `option:"file" doc:"what to read"`
+}
+
+func (s *fileSpace) Describe(ctx context.Context) (plugins.Description, error) {
+	d, err := s.Chains.Describe(ctx)
+	d.Options = plugins.DescribeOptions(fileSpace{})
+	return d, err
+}
+
+func (s *fileSpace) Open(ctx context.Context, options map[string]string) (plugins.SpaceInfo, error) {
+	if err := plugins.SetOptions(s, options); err != nil {
+		return plugins.SpaceInfo{}, err
+	}
+	if _, err := os.ReadFile(s.File); err != nil {
+		return plugins.SpaceInfo{}, fmt.Errorf("%w: %w", plugins.ErrOption, err)
+	}
+	return s.Chains.Open(ctx, nil)
 }
 
 // flipBit is the script command

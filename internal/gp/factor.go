@@ -62,15 +62,33 @@ func newFactorization(n int) *factorization {
 	return &factorization{n: n, full: make([]float64, n*n)}
 }
 
+// setRow sets row i of the matrix that is to be factorized, up to its diagonal.
+func (f *factorization) setRow(i int, row []float64) {
+	// gonum's upper triangle is the faster one.
+	for j, x := range row[:i+1] {
+		f.full[j*f.n+i] = x
+	}
+}
+
+// set sets the matrix that is to be factorized to a with diagonal added to its
+// diagonal.
+func (f *factorization) set(a triangle, diagonal float64) {
+	for i := range f.n {
+		f.setRow(i, a.row(i))
+	}
+	f.addDiagonal(diagonal)
+}
+
+// addDiagonal adds x to the diagonal of the matrix that is to be factorized.
+func (f *factorization) addDiagonal(x float64) {
+	for i := range f.n {
+		f.full[i*f.n+i] += x
+	}
+}
+
 // factorize factorizes the matrix a with diagonal added to its diagonal.
 func (f *factorization) factorize(a triangle, diagonal float64) error {
-	// gonum's upper triangle is the faster one.
-	for i := range f.n {
-		for j, x := range a.row(i) {
-			f.full[j*f.n+i] = x
-		}
-		f.full[i*f.n+i] += diagonal
-	}
+	f.set(a, diagonal)
 	var ok bool
 	f.tri, ok = lapack64.Potrf(blas64.Symmetric{N: f.n, Stride: f.n, Data: f.full, Uplo: blas.Upper})
 	if !ok {
@@ -119,17 +137,10 @@ func (f *factorization) residual(dst triangle, alpha []float64) (trace float64) 
 // the context.
 const factorBlock = 64
 
-// solve returns the solution of (a + diagonal I) x = b. It overwrites a, and
-// unlike factorize looks at the context, for matrices of thousands of rows.
-func solve(ctx context.Context, a triangle, diagonal float64, b []float64) ([]float64, error) {
-	n := len(b)
-	f := newFactorization(n)
-	for i := range n {
-		for j, x := range a.row(i) {
-			f.full[j*n+i] = x
-		}
-		f.full[i*n+i] += diagonal
-	}
+// solve factorizes the matrix that was set and returns its solution for b.
+// Unlike factorize it looks at the context, for matrices of thousands of rows.
+func (f *factorization) solve(ctx context.Context, b []float64) ([]float64, error) {
+	n := f.n
 	part := func(i, j, rows, cols int) blas64.General {
 		return blas64.General{Rows: rows, Cols: cols, Stride: n, Data: f.full[i*n+j:]}
 	}

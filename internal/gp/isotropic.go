@@ -149,14 +149,37 @@ func FitIsotropic(ctx context.Context, k Kernel, x []float64, d int, length floa
 		return nil, err
 	}
 	p := &Isotropic{kernel: k, d: d, theta: theta, value: value, rows: x, norms: norms(x, n, d)}
-	if n > m {
-		l = newLikelihood(labels)
-		l.shape, l.distances = k, newTriangle(n)
-		l.distances.distances(x, n, d)
+	f, noise := l.factor, math.Exp(theta[1])+jitter
+	if n == m {
+		l.kernelAt(theta)
+		f.set(l.kernel, noise)
+	} else {
+		f = newFactorization(n)
+		if err := p.kernelOf(ctx, f); err != nil {
+			return nil, err
+		}
+		f.addDiagonal(noise)
 	}
-	l.kernelAt(theta)
-	p.alpha, err = solve(ctx, l.kernel, math.Exp(theta[1])+jitter, labels)
+	p.alpha, err = f.solve(ctx, labels)
 	return p, err
+}
+
+// kernelOf sets f's matrix to the kernel of the rows that the process is
+// conditioned on, some rows at a time. Its error is the context's.
+func (p *Isotropic) kernelOf(ctx context.Context, f *factorization) error {
+	s := p.newScratch(f.n)
+	for from := 0; from < f.n; from += predictRows {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		size := min(predictRows, f.n-from)
+		n := from + size // no row needs those after it
+		kernel := p.kernelTo(s, p.rows, from, size, n)
+		for i := range size {
+			f.setRow(from+i, kernel[i*n:(i+1)*n])
+		}
+	}
+	return nil
 }
 
 // norms returns the squared lengths of n rows of x.
@@ -182,29 +205,45 @@ func (p *Isotropic) Predict(ctx context.Context, x []float64) ([]float64, error)
 		return nil, errors.New("predict with Gaussian process: rows have another length")
 	}
 	means := make([]float64, len(x)/d)
-	r2, kernel, slope := make([]float64, predictRows*n), make([]float64, predictRows*n), make([]float64, predictRows*n)
-	z := make([]float64, predictRows*d)
-	scale := math.Exp(-2 * p.theta[2])
+	s := p.newScratch(n)
 	for from := 0; from < len(means); from += predictRows {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		size := min(predictRows, len(means)-from)
-		clear(z[copy(z, x[from*d:(from+size)*d]):])
-		productsTo(r2, z, p.rows, d, n)
-		for i, norm := range norms(z, predictRows, d) {
-			row := r2[i*n : (i+1)*n]
-			for j, inner := range row {
-				row[j] = scale * max(norm+p.norms[j]-2*inner, 0)
-			}
-		}
-		clear(kernel)
-		p.kernel.to(kernel, slope, r2, math.Exp(p.theta[0]))
+		kernel := p.kernelTo(s, x, from, size, n)
 		for i := range size {
 			means[from+i] = floats.Dot(kernel[i*n:(i+1)*n], p.alpha)
 		}
 	}
 	return means, nil
+}
+
+func (p *Isotropic) newScratch(n int) *scratch {
+	return &scratch{
+		r2: make([]float64, predictRows*n), kernel: make([]float64, predictRows*n),
+		slope: make([]float64, predictRows*n), block: make([]float64, predictRows*p.d),
+	}
+}
+
+// kernelTo returns, in s, the kernel of predictRows rows, of which size begin
+// at row from of x and the others don't count, with the first n rows that the
+// process is conditioned on.
+func (p *Isotropic) kernelTo(s *scratch, x []float64, from, size, n int) []float64 {
+	d, z := p.d, s.block
+	r2, kernel, slope := s.r2[:predictRows*n], s.kernel[:predictRows*n], s.slope[:predictRows*n]
+	scale := math.Exp(-2 * p.theta[2])
+	clear(z[copy(z, x[from*d:(from+size)*d]):])
+	productsTo(r2, z, p.rows, d, n)
+	for i, norm := range norms(z, predictRows, d) {
+		row := r2[i*n : (i+1)*n]
+		for j, inner := range row {
+			row[j] = scale * max(norm+p.norms[j]-2*inner, 0)
+		}
+	}
+	clear(kernel)
+	p.kernel.to(kernel, slope, r2, math.Exp(p.theta[0]))
+	return kernel
 }
 
 // productsTo writes the inner products of predictRows rows z with n rows x, d
@@ -248,10 +287,11 @@ func FitKernels(ctx context.Context, kernels [][]float64, labels []float64) (bes
 	if chosen == nil {
 		return 0, nil, errors.New("fit Gaussian process: no kernels")
 	}
-	kernel := append(triangle(nil), kernels[best]...)
-	amplitude := math.Exp(chosen[0])
-	floats.Scale(amplitude, kernel)
-	if weights, err = solve(ctx, kernel, math.Exp(chosen[1])+jitter, labels); err != nil {
+	f, amplitude := newFactorization(n), math.Exp(chosen[0])
+	f.set(kernels[best], 0)
+	floats.Scale(amplitude, f.full)
+	f.addDiagonal(math.Exp(chosen[1]) + jitter)
+	if weights, err = f.solve(ctx, labels); err != nil {
 		return 0, nil, err
 	}
 	floats.Scale(amplitude, weights)

@@ -31,9 +31,24 @@ const (
 	// iteration costs their cube. With a thousand they are known well.
 	fitRows = 1000
 	// MaxRows is how many rows a process is conditioned on, the first: their
-	// kernel matrix takes 200 MB.
+	// kernel matrix, which is factorized where it lies, takes 200 MB during a
+	// fit.
 	MaxRows = 5000
 )
+
+// OnlyFirst returns a warning for fits of more than MaxRows labels, and nothing
+// for others.
+func OnlyFirst(labels int) []string {
+	if labels <= MaxRows {
+		return nil
+	}
+	return []string{fmt.Sprintf("only the first %d of %d labels were used", MaxRows, labels)}
+}
+
+// OnlyFirstNote is what descriptions of predictors say of that.
+func OnlyFirstNote() string {
+	return fmt.Sprintf("of more than %d labels the first %d are used", MaxRows, MaxRows)
+}
 
 const (
 	jitter   = 1e-6 // on the diagonal, beside the noise
@@ -333,21 +348,52 @@ func Fit(ctx context.Context, c Config, rows [][]float64, labels []float64) (*Mo
 	if math.IsInf(m.value, 1) {
 		return nil, fmt.Errorf("fit Gaussian process: %w", errIndefinite)
 	}
-	if n > fitRows {
-		p = newPosterior(&c, rows, u)
-	}
-	p.labelsAt(m.theta)
-	m.labels = slices.Clone(p.t)
-	p.kernelAt(m.theta)
-	m.alpha, err = solve(ctx, p.kernel, math.Exp(m.theta[p.noise()])+jitter, m.labels)
-	if err != nil {
-		return nil, err
-	}
-	m.sum = floats.Sum(m.alpha)
 	for g, d := range c.Dims {
 		m.rows, m.norms = append(m.rows, rows[g][:n*d]), append(m.norms, norms(rows[g], n, d))
 	}
+	m.labels = u
+	if c.Warp {
+		a, b := m.theta[p.warps()], m.theta[p.warps()+1]
+		for i := range u {
+			m.labels[i] = warp(u[i], a, b).t
+		}
+	}
+	f, noise := p.factor, math.Exp(m.theta[p.noise()])+jitter
+	if n <= fitRows {
+		p.kernelAt(m.theta)
+		f.set(p.kernel, noise)
+	} else {
+		f = newFactorization(n)
+		if err := m.kernelOf(ctx, f); err != nil {
+			return nil, err
+		}
+		f.addDiagonal(noise)
+	}
+	if m.alpha, err = f.solve(ctx, m.labels); err != nil {
+		return nil, err
+	}
+	m.sum = floats.Sum(m.alpha)
 	return m, nil
+}
+
+// kernelOf sets f's matrix to the kernel of the rows that the process is
+// conditioned on, some rows at a time. Its error is the context's.
+func (m *Model) kernelOf(ctx context.Context, f *factorization) error {
+	s := m.newScratch(f.n)
+	for from := 0; from < f.n; from += predictRows {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		size := min(predictRows, f.n-from)
+		n := from + size // no row needs those after it
+		kernel := m.kernelTo(s, m.rows, from, size, n)
+		for i := range size {
+			row := kernel[i*n : (i+1)*n]
+			floats.AddConst(constant, row)
+			f.setRow(from+i, row)
+		}
+	}
+	return nil
 }
 
 // Theta returns the logarithms of the parameters: v_P, l_g, v_g, then with an
@@ -383,50 +429,68 @@ func (m *Model) Predict(ctx context.Context, rows [][]float64) ([]float64, error
 			return nil, fmt.Errorf("predict with Gaussian process: group %d has %d numbers for %d rows of %d", g, len(rows[g]), count, d)
 		}
 	}
-	p := m.config.params()
 	n := len(m.alpha)
 	means := make([]float64, count)
-	products := make([]float64, predictRows*n)
-	r2, kernel, slope := make([]float64, predictRows*n), make([]float64, predictRows*n), make([]float64, predictRows*n)
-	block := make([]float64, predictRows*slices.Max(m.config.Dims))
+	s := m.newScratch(n)
 	for from := 0; from < count; from += predictRows {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		size := min(predictRows, count-from)
-		clear(r2)
-		clear(kernel)
-		for g, d := range m.config.Dims {
-			z := block[:predictRows*d]
-			clear(z[copy(z, rows[g][from*d:(from+size)*d]):])
-			productsTo(products, z, m.rows[g], d, n)
-			e := p.embeddingMatern()
-			linear, length := p.linear(g), p.length(g)
-			if g == p.groups {
-				// The product kernel is complete; the embedding's is by itself.
-				if p.groups > 0 {
-					maternTo(kernel, slope, r2, math.Exp(m.theta[p.product()]))
-				}
-				clear(r2)
-				linear, length = e+2, e+1
-			}
-			floats.AddScaled(kernel, 2*math.Exp(m.theta[linear]), products)
-			scale := math.Exp(-2 * m.theta[length])
-			for i, norm := range norms(z, predictRows, d) {
-				row, inner := r2[i*n:(i+1)*n], products[i*n:(i+1)*n]
-				for j, x := range m.norms[g] {
-					row[j] += scale * max(norm+x-2*inner[j], 0)
-				}
-			}
-		}
-		v := p.product()
-		if p.embedding {
-			v = p.embeddingMatern()
-		}
-		maternTo(kernel, slope, r2, math.Exp(m.theta[v]))
+		kernel := m.kernelTo(s, rows, from, size, n)
 		for i := range size {
 			means[from+i] = floats.Dot(kernel[i*n:(i+1)*n], m.alpha) + constant*m.sum
 		}
 	}
 	return means, nil
+}
+
+// scratch is what computing some rows of the kernel takes.
+type scratch struct{ products, r2, kernel, slope, block []float64 }
+
+func (m *Model) newScratch(n int) *scratch {
+	return &scratch{
+		make([]float64, predictRows*n), make([]float64, predictRows*n), make([]float64, predictRows*n),
+		make([]float64, predictRows*n), make([]float64, predictRows*slices.Max(m.config.Dims)),
+	}
+}
+
+// kernelTo returns, in s, the kernel but for the mean's of predictRows rows,
+// of which size begin at row from of rows and the others don't count, with the
+// first n rows that the process is conditioned on.
+func (m *Model) kernelTo(s *scratch, rows [][]float64, from, size, n int) []float64 {
+	p := m.config.params()
+	products, r2 := s.products[:predictRows*n], s.r2[:predictRows*n]
+	kernel, slope := s.kernel[:predictRows*n], s.slope[:predictRows*n]
+	clear(r2)
+	clear(kernel)
+	for g, d := range m.config.Dims {
+		z := s.block[:predictRows*d]
+		clear(z[copy(z, rows[g][from*d:(from+size)*d]):])
+		productsTo(products, z, m.rows[g], d, n)
+		e := p.embeddingMatern()
+		linear, length := p.linear(g), p.length(g)
+		if g == p.groups {
+			// The product kernel is complete; the embedding's is by itself.
+			if p.groups > 0 {
+				maternTo(kernel, slope, r2, math.Exp(m.theta[p.product()]))
+			}
+			clear(r2)
+			linear, length = e+2, e+1
+		}
+		floats.AddScaled(kernel, 2*math.Exp(m.theta[linear]), products)
+		scale := math.Exp(-2 * m.theta[length])
+		for i, norm := range norms(z, predictRows, d) {
+			row, inner := r2[i*n:(i+1)*n], products[i*n:(i+1)*n]
+			for j, x := range m.norms[g][:n] {
+				row[j] += scale * max(norm+x-2*inner[j], 0)
+			}
+		}
+	}
+	v := p.product()
+	if p.embedding {
+		v = p.embeddingMatern()
+	}
+	maternTo(kernel, slope, r2, math.Exp(m.theta[v]))
+	return kernel
 }

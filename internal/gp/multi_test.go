@@ -154,7 +154,8 @@ func TestMAPEqualsTheReference(t *testing.T) {
 		p := newPosterior(&c.config, c.rows, c.U)
 		p.labelsAt(c.Map)
 		p.kernelAt(c.Map)
-		if m.alpha, err = solve(t.Context(), p.kernel, math.Exp(c.Map[p.noise()])+jitter, p.t); err != nil {
+		p.factor.set(p.kernel, math.Exp(c.Map[p.noise()])+jitter)
+		if m.alpha, err = p.factor.solve(t.Context(), p.t); err != nil {
 			t.Fatal(err)
 		}
 		m.sum = 0

@@ -208,6 +208,26 @@ func TestFailureCarriesTheLogAroundAPanic(t *testing.T) {
 	}
 }
 
+// TestTheEndIsToldBeforeTheFolderIsRemoved: how long it takes to remove what a
+// plugin left is no part of how long its end takes.
+func TestTheEndIsToldBeforeTheFolderIsRemoved(t *testing.T) {
+	t.Parallel()
+	dir := shortDir(t)
+	p, err := host.LaunchPredictor(t.Context(), rogueWith(t, "exit 0"), host.Options{Limits: limits(), TempDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Fit(t.Context(), training(t.Context(), 4)); err == nil || !strings.HasPrefix(err.Error(), "exited with status 0") {
+		t.Errorf("got %v, want the end of the process", err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("when the end is told there are %v, %v, want the scratch folder", left, err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestErrorsOfAPluginKeepTheirIdentity(t *testing.T) {
 	t.Parallel()
 	_, _, err := trial(t, rogueWith(t, "refuse"), host.Options{Limits: limits(), TempDir: shortDir(t)})

@@ -280,8 +280,18 @@ func (p *Process) failure(reason string) error {
 
 // Close kills the process with all that descends from it, waits until it is
 // gone, and removes its scratch folder. It may be called more than once. An
-// error means that something is left.
+// error is a *LeftError.
 func (p *Process) Close() error { return p.close() }
+
+// LeftError says what is left of a process that was closed. It is no error of
+// the plugin's work.
+type LeftError struct{ err error }
+
+// Error implements error.
+func (e *LeftError) Error() string { return e.err.Error() }
+
+// Unwrap implements the interface of package errors.
+func (e *LeftError) Unwrap() error { return e.err }
 
 func (p *Process) end() error {
 	defer p.options.Processors.release(p.confinement.CPUs)
@@ -297,10 +307,15 @@ func (p *Process) end() error {
 			_ = p.runner.stderr.Close()
 		}
 		if left == nil {
-			p.client.Kill() // for what go-plugin keeps of the connection
+			// For what go-plugin keeps of the connection. It waits for a
+			// supervisor, which removes the scratch folder.
+			p.client.Kill()
 		}
 	}
-	return errors.Join(left, os.RemoveAll(p.scratch))
+	if err := errors.Join(left, removeScratch(p.scratch)); err != nil {
+		return &LeftError{fmt.Errorf("end %s: %w", p.plugin.Name, err)}
+	}
+	return nil
 }
 
 // Plugin returns what was launched.

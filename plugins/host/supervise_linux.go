@@ -39,7 +39,8 @@ func self() (string, error) { return "/proc/self/exe", nil }
 
 // newSupervised returns a tree under a supervisor. The supervisor's standard
 // input is a pipe that carries the order and then stays open for as long as
-// the plugin may run; it closes with the host, whatever ends the host.
+// the plugin may run and its folder is to stay; it closes with the host,
+// whatever ends the host.
 func newSupervised(o order) (*tree, error) {
 	if os.Getenv(superviseKey) != "" || os.Getenv(confineKey) != "" {
 		// Without this a program that forgot the call would start itself without end.
@@ -83,16 +84,18 @@ func newSupervised(o order) (*tree, error) {
 			_, _ = controlWrite.Write(append(message, '\n'))
 			return err
 		},
-		wait: func() report {
-			defer kill()
-			var r report
-			decodeErr := json.NewDecoder(reportRead).Decode(&r)
-			waitErr := cmd.Wait()
-			_ = reportRead.Close()
-			if decodeErr != nil {
-				return report{Lost: fmt.Sprintf("the supervisor ended without a report: %v", waitErr)}
+		wait: func() (r report) {
+			defer func() { _ = reportRead.Close() }()
+			if err := json.NewDecoder(reportRead).Decode(&r); err != nil {
+				return report{Lost: fmt.Sprintf("the supervisor ended without a report: %v", cmd.Wait())}
 			}
 			return r
+		},
+		release: func() {
+			if cmd.ProcessState == nil { // Its report says all.
+				_ = cmd.Wait()
+			}
+			kill()
 		},
 	}, nil
 }
@@ -122,16 +125,24 @@ func SuperviseMain() {
 		fmt.Fprintf(os.Stderr, "supervisor: read order: %v\n", err)
 		os.Exit(1)
 	}
-	r := supervise(o, control)
-	if err := json.NewEncoder(out).Encode(r); err != nil {
-		os.Exit(1) // The host is gone.
-	}
+	hostGone := make(chan struct{})
+	go func() {
+		defer close(hostGone)
+		_, _ = io.Copy(io.Discard, control)
+	}()
+	// First the report, which the host waits for no longer than killPatience: a
+	// folder of many files takes long to remove. The ends of these pipes tell
+	// the host that it is there.
+	_ = json.NewEncoder(out).Encode(supervise(o, hostGone)) // An error means that the host is gone.
+	_, _ = os.Stdout.Close(), os.Stderr.Close()
+	<-hostGone
+	_ = removeScratch(o.Dir)
 	os.Exit(0)
 }
 
-// supervise runs the plugin, ends all that descends from it, and removes its
-// folder. It returns when no descendant is left.
-func supervise(o order, control io.Reader) report {
+// supervise runs the plugin until it ends or hostGone is closed, and ends all
+// that descends from it. It returns when no descendant is left.
+func supervise(o order, hostGone <-chan struct{}) report {
 	s := supervisor{}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return report{StartError: fmt.Sprintf("become the reaper of orphans: %v", err)}
@@ -141,11 +152,6 @@ func supervise(o order, control io.Reader) report {
 	if err := s.start(o); err != nil {
 		return report{StartError: err.Error()}
 	}
-	hostGone := make(chan struct{})
-	go func() {
-		defer close(hostGone)
-		_, _ = io.Copy(io.Discard, control)
-	}()
 	ticker := time.NewTicker(memoryInterval)
 	defer ticker.Stop()
 	for stop := false; !stop && !s.ended; {
@@ -177,7 +183,6 @@ func supervise(o order, control io.Reader) report {
 		time.Sleep(time.Millisecond)
 		s.reap()
 	}
-	_ = os.RemoveAll(o.Dir)
 	if s.beginning != nil {
 		s.began = <-s.beginning // Its other end is closed: nobody is left to hold it.
 	}
@@ -414,14 +419,13 @@ func highWater(pid int) int64 {
 	return kib << 10
 }
 
-// waitAndKillGroup waits for a process and kills what it leaves behind in its
-// group.
-func waitAndKillGroup(cmd *exec.Cmd) error {
-	// As long as nobody has waited for the process, its number is that of no
-	// other group.
+// waitAndKillGroup waits for a process and, before its number can be that of
+// another process or group, calls letGo, which kills what it leaves behind in
+// its group.
+func waitAndKillGroup(cmd *exec.Cmd, letGo func()) error {
 	for errors.Is(unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
 	}
-	killGroup(cmd.Process)
+	letGo()
 	return cmd.Wait()
 }
 

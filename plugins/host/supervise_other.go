@@ -23,11 +23,11 @@ func watchMemory(int, int64, <-chan struct{}) (held, peak int64) { return 0, 0 }
 // landlockVersion returns 0: there is no Landlock here.
 func landlockVersion() int { return 0 }
 
-// waitAndKillGroup waits for a process and kills what it leaves behind in its
-// group.
-func waitAndKillGroup(cmd *exec.Cmd) error {
+// waitAndKillGroup waits for a process and calls letGo, which kills what it
+// leaves behind in its group.
+func waitAndKillGroup(cmd *exec.Cmd, letGo func()) error {
 	err := cmd.Wait()
-	killGroup(cmd.Process)
+	letGo()
 	return err
 }
 

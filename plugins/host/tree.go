@@ -45,8 +45,11 @@ type tree struct {
 	started func() error
 	// kill ends the tree; it may be called at any time and more than once.
 	kill func()
-	// wait waits for cmd, and returns the report.
+	// wait waits until nothing of the plugin is left, and returns the report.
 	wait func() report
+	// release is called after wait, and waits until what watched over the
+	// plugin has ended too.
+	release func()
 }
 
 // newDirect returns a tree without a supervisor. What descends from the
@@ -75,10 +78,11 @@ func newDirect(o order) (*tree, error) {
 			return err
 		},
 		wait: func() report {
-			err := waitAndKillGroup(cmd)
+			err := waitAndKillGroup(cmd, d.letGo)
 			_ = lifelineWrite.Close()
 			return d.end(cmd.ProcessState, err)
 		},
+		release: func() {},
 	}, nil
 }
 
@@ -86,7 +90,7 @@ func newDirect(o order) (*tree, error) {
 type direct struct {
 	mu      sync.Mutex
 	killed  bool
-	process *os.Process // nil before the start and after the end
+	process *os.Process // nil before the start, and once it is let go
 
 	highWater int64 // peak resident set of the process when it was killed; 0 where not known
 
@@ -124,15 +128,22 @@ func (d *direct) run(p *os.Process, limit int64) {
 	})
 }
 
-// end returns the report of a process that has ended with state s, or could
-// not be waited for because of err.
-func (d *direct) end(s *os.ProcessState, err error) report {
+// letGo kills what is left of the process's group and forgets the process,
+// whose number may soon be that of another.
+func (d *direct) letGo() {
 	close(d.stop)
 	d.watched.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	// Its number may soon be that of another process.
+	killGroup(d.process)
 	d.process = nil
+}
+
+// end returns the report of a process that was let go and has ended with state
+// s, or could not be waited for because of err.
+func (d *direct) end(s *os.ProcessState, err error) report {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if s == nil {
 		return report{Lost: fmt.Sprintf("its end could not be seen: %v", err)}
 	}

@@ -275,3 +275,37 @@ func TestEqualLabelsBecomeZeros(t *testing.T) {
 		}
 	}
 }
+
+// TestLabelScaleUndoesTheTransforms: the labels' own scores come back as the
+// labels, others between them and beyond, always in the order of the scores.
+func TestLabelScaleUndoesTheTransforms(t *testing.T) {
+	for _, labels := range [][]float64{{3, -1, 12, 3, 90, .5}, {7}, {2, 2, 2}, {93.1, 10, 94.2, 93.9}} {
+		for _, transform := range []string{"rank-gauss", "z-score"} {
+			scale := feature.NewLabelScale(labels, transform)
+			got := make([]float64, len(labels))
+			feature.LabelsTo(got, labels, transform)
+			scale.To(got, got)
+			for i := range got {
+				if !(math.Abs(got[i]-labels[i]) <= 1e-9) {
+					t.Errorf("%s of %v: label %d comes back as %v", transform, labels, i, got[i])
+				}
+			}
+			ladder := make([]float64, 801)
+			for i := range ladder {
+				ladder[i] = float64(i-400) / 100
+			}
+			scale.To(ladder, ladder)
+			for i := range ladder[1:] {
+				if !(ladder[i+1] > ladder[i]) || math.IsInf(ladder[i+1], 0) {
+					t.Fatalf("%s of %v: score %d of a rising ladder becomes %v after %v", transform, labels, i+1, ladder[i+1], ladder[i])
+				}
+			}
+		}
+	}
+	// Halfway between two scores lies what is halfway between their labels.
+	got := []float64{0}
+	feature.NewLabelScale([]float64{10, 30}, "rank-gauss").To(got, got)
+	if math.Abs(got[0]-20) > 1e-9 {
+		t.Errorf("the median of 10 and 30: got %v, want 20", got[0])
+	}
+}

@@ -24,14 +24,10 @@ func CheckLabels(labels []float64, architectures int) error {
 	return nil
 }
 
-// LabelTransforms lists the names that [LabelsTo] takes, in the form of an
-// option's choices. Predictors call that option label.
-const LabelTransforms = "rank-gauss,z-score,raw"
-
 // LabelsTo writes labels to dst, which has their length and may be labels, as
 // the transform of the given name gives them: rank-gauss is [RankGaussTo],
 // z-score [ZScoreTo], raw leaves them as they are. It panics for any other
-// name, which an option's choices keep out.
+// name, which an option's choices keep out. Predictors call that option label.
 func LabelsTo(dst, labels []float64, transform string) {
 	switch transform {
 	case "rank-gauss":
@@ -115,4 +111,53 @@ func Moments(y []float64) (mean, sd float64) {
 		sd = 1
 	}
 	return mean, sd
+}
+
+// LabelScale takes the values of a predictor that trained on transformed labels
+// back to the labels' scale, in their order.
+type LabelScale struct {
+	mean, sd       float64
+	scores, labels []float64 // knots, both rising; none unless rank-gauss
+}
+
+// NewLabelScale returns the way back from rank-gauss or z-score, by the names
+// that [LabelsTo] takes, to the scale of labels, of which there is one at least.
+func NewLabelScale(labels []float64, transform string) *LabelScale {
+	s := &LabelScale{}
+	s.mean, s.sd = Moments(labels)
+	if transform != "rank-gauss" {
+		return s
+	}
+	s.labels, s.scores = slices.Clone(labels), make([]float64, len(labels))
+	RankGaussTo(s.scores, labels)
+	slices.Sort(s.labels)
+	slices.Sort(s.scores)
+	s.labels, s.scores = slices.Compact(s.labels), slices.Compact(s.scores) // equal labels have equal scores
+	return s
+}
+
+// To writes the labels that values stand for to dst, which has their length and
+// may be values. A z-score is multiplied by the labels' deviation and added to
+// their mean. A normal score between those of two labels lies between the two in
+// the same proportion, which is the labels' empirical quantile function;
+// outside, it goes on from the last label by the labels' deviation.
+func (s *LabelScale) To(dst, values []float64) {
+	for i, z := range values {
+		dst[i] = s.label(z)
+	}
+}
+
+func (s *LabelScale) label(z float64) float64 {
+	last := len(s.scores) - 1
+	switch {
+	case last < 0:
+		return s.mean + s.sd*z
+	case z <= s.scores[0]:
+		return s.labels[0] + s.sd*(z-s.scores[0])
+	case z >= s.scores[last]:
+		return s.labels[last] + s.sd*(z-s.scores[last])
+	}
+	k, _ := slices.BinarySearch(s.scores, z) // scores[k-1] < z <= scores[k]
+	share := (z - s.scores[k-1]) / (s.scores[k] - s.scores[k-1])
+	return s.labels[k-1] + share*(s.labels[k]-s.labels[k-1])
 }

@@ -134,7 +134,6 @@ func (p *Predictor) Describe(context.Context) (plugins.Description, error) {
 	d := p.description
 	d.Version = Version
 	d.Options = plugins.DescribeOptions(p.defaults)
-	d.PredictsLabels = true
 	return d, nil
 }
 
@@ -236,7 +235,7 @@ func (p *Predictor) examples(x *mat.Dense) []example {
 const block = 4096
 
 // Predict implements [plugins.Predictor]. Values have the labels' mean and
-// deviation; with label=rank-gauss their order alone is meant.
+// deviation; of rank-Gauss labels, the default, their order alone is meant.
 func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
 	values, err := p.predict(ctx, b)
 	if err != nil {

@@ -30,6 +30,17 @@ func TestContract(t *testing.T) {
 	}
 }
 
+// TestDoesNotClaimToPredictLabels: normal scores, times the labels' deviation,
+// are not labels.
+func TestDoesNotClaimToPredictLabels(t *testing.T) {
+	for name, create := range kinds() {
+		d, err := create().Describe(t.Context())
+		if err != nil || d.PredictsLabels {
+			t.Errorf("%s: got %v, %v, want false", name, d.PredictsLabels, err)
+		}
+	}
+}
+
 func predict(t *testing.T, p plugins.Predictor, training *plugins.Training, b *plugins.Batch) []float64 {
 	t.Helper()
 	if _, err := p.Fit(t.Context(), training); err != nil {

@@ -22,7 +22,9 @@ import (
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
-// Version rises whenever predictions with equal options change.
+// Version rises whenever predictions with equal options change. Those of
+// label=rank-gauss alone moved to the labels' scale, in the same order, under 1:
+// no record had that option, and those of the default stand.
 const Version = 1
 
 // options are what a user may choose.
@@ -31,7 +33,7 @@ type options struct {
 	Layers  int     `option:"layers" doc:"number of graph layers"`
 	Hidden  int     `option:"hidden" doc:"width of the fully connected layer"`
 	Dropout float64 `option:"dropout" doc:"probability of dropout after each graph layer and the fully connected one"`
-	Label   string  `option:"label" doc:"transform of the labels before the fit; with rank-gauss the order of the predictions alone is meant" choices:"z-score,rank-gauss"`
+	Label   string  `option:"label" doc:"transform of the labels before the fit; predictions are on the scale of the labels" choices:"z-score,rank-gauss"`
 	Epochs  int     `option:"epochs" doc:"passes over the training set"`
 	Batch   int     `option:"batch" doc:"architectures in a training step; what is left over at the end of an epoch is dropped"`
 	Rate    float64 `option:"rate" doc:"learning rate of Adam at the start; it falls to 0 along a cosine"`
@@ -79,7 +81,7 @@ type Predictor struct {
 	options    options
 	vocabulary plugins.Vocabulary
 	evaluator  *fit.Evaluator[feature.Graph] // nil before Fit
-	mean, sd   float64
+	scale      *feature.LabelScale
 }
 
 var _ plugins.Predictor = (*Predictor)(nil)
@@ -125,14 +127,17 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	}
 	*p = Predictor{options: o, vocabulary: t.Vocabulary}
 	graphs := p.read(&t.Batch)
+	// Not feature.LabelsTo, whose z-scores round otherwise than those that the
+	// recorded results rest on.
 	labels := make([]float64, len(t.Labels))
-	p.mean, p.sd = feature.Moments(t.Labels)
+	mean, sd := feature.Moments(t.Labels)
 	for i, y := range t.Labels {
-		labels[i] = (y - p.mean) / p.sd
+		labels[i] = (y - mean) / sd
 	}
 	if o.Label == "rank-gauss" {
 		feature.RankGaussTo(labels, t.Labels)
 	}
+	p.scale = feature.NewLabelScale(t.Labels, o.Label)
 	rng := rand.New(rand.NewPCG(t.Seed, stream))
 	m := newModel(&o, feature.NewNodes(&t.Vocabulary, t.Batch.Networks, feature.Joined), rng)
 	err := fit.Train(ctx, m, graphs, labels, fit.Options{
@@ -159,8 +164,7 @@ func (p *Predictor) read(b *plugins.Batch) []feature.Graph {
 	return graphs
 }
 
-// Predict implements [plugins.Predictor]. Values have the labels' mean and
-// deviation; with label=rank-gauss their order alone is meant.
+// Predict implements [plugins.Predictor]. Values are on the scale of the labels.
 func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
 	values, err := p.predict(ctx, b)
 	if err != nil {
@@ -177,8 +181,6 @@ func (p *Predictor) predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 	if err := p.evaluator.PredictTo(ctx, values, p.read(b)); err != nil {
 		return nil, err
 	}
-	for i, z := range values {
-		values[i] = p.mean + p.sd*z
-	}
+	p.scale.To(values, values)
 	return values, nil
 }

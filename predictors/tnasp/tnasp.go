@@ -21,7 +21,7 @@ import (
 )
 
 // Version rises whenever predictions with equal options change.
-const Version = 1
+const Version = 2
 
 // options are what a user may choose.
 type options struct {
@@ -33,7 +33,7 @@ type options struct {
 	Hidden   int     `option:"hidden" doc:"width of the regressor's hidden layer"`
 	Position string  `option:"position" doc:"where a node stands: its row of the Laplacian, its entries in the first eigenvectors of the normalized one, or nothing" choices:"laplacian,eigenvectors,none"`
 	Dropout  float64 `option:"dropout" doc:"probability of dropout: embeddings, attention weights, each part of a layer, the hidden layer"`
-	Label    string  `option:"label" doc:"transform of the labels before the fit; with rank-gauss the order of the predictions alone is meant" choices:"z-score,rank-gauss"`
+	Label    string  `option:"label" doc:"transform of the labels before the fit; predictions are on the scale of the labels" choices:"z-score,rank-gauss"`
 	Epochs   int     `option:"epochs" doc:"passes over the training set"`
 	Batch    int     `option:"batch" doc:"architectures in a training step; what is left over at the end of an epoch is dropped"`
 	Rate     float64 `option:"rate" doc:"learning rate of Adam at the start; it falls to 0 along a cosine"`
@@ -90,7 +90,7 @@ type Predictor struct {
 	vocabulary plugins.Vocabulary
 	positions  *feature.Positions      // nil where none are used
 	evaluator  *fit.Evaluator[example] // nil before Fit
-	mean, sd   float64                 // of the labels
+	scale      *feature.LabelScale
 }
 
 var _ plugins.Predictor = (*Predictor)(nil)
@@ -159,7 +159,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	}
 	labels := make([]float64, len(t.Labels))
 	feature.LabelsTo(labels, t.Labels, o.Label)
-	p.mean, p.sd = feature.Moments(t.Labels)
+	p.scale = feature.NewLabelScale(t.Labels, o.Label)
 	rng := rand.New(rand.NewPCG(t.Seed, stream))
 	m := newModel(&o, feature.NewNodes(&t.Vocabulary, t.Batch.Networks, feature.Joined), width, rng)
 	err = fit.Train(ctx, m, examples, labels, fit.Options{
@@ -203,8 +203,7 @@ func (p *Predictor) place(ctx context.Context, examples []example) error {
 	return nil
 }
 
-// Predict implements [plugins.Predictor]. Values have the labels' mean and
-// deviation; with label=rank-gauss their order alone is meant.
+// Predict implements [plugins.Predictor]. Values are on the scale of the labels.
 func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
 	values, err := p.predict(ctx, b)
 	if err != nil {
@@ -228,8 +227,6 @@ func (p *Predictor) predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 	if err := p.evaluator.PredictTo(ctx, values, examples); err != nil {
 		return nil, err
 	}
-	for i, z := range values {
-		values[i] = p.mean + p.sd*z
-	}
+	p.scale.To(values, values)
 	return values, nil
 }
