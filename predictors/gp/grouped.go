@@ -61,7 +61,7 @@ func (p *Grouped) Describe(context.Context) (plugins.Description, error) {
 		Notes: []string{
 			"groups of features, kernel, priors and warp are this project's own recipe: a product of Matern-5/2 kernels and a linear kernel for each group, log-normal priors, one maximum a posteriori by L-BFGS",
 			"features are scaled over the unlabelled pool, or over the training rows where there is none; of more than 50,000 rows, over that many",
-			fmt.Sprintf("of more than %d labels the first %d are used", gp.MaxRows, gp.MaxRows),
+			gp.OnlyFirstNote(),
 		},
 		Options:  plugins.DescribeOptions(p.defaults),
 		UsesPool: true,
@@ -114,15 +114,7 @@ func (p *Grouped) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted,
 		return plugins.Fitted{}, err
 	}
 	p.features, p.model = features, model
-	return plugins.Fitted{Warnings: tooMany(len(labels))}, nil
-}
-
-// tooMany returns a warning where not all labels were used.
-func tooMany(labels int) []string {
-	if labels <= gp.MaxRows {
-		return nil
-	}
-	return []string{fmt.Sprintf("only the first %d of %d labels were used", gp.MaxRows, labels)}
+	return plugins.Fitted{Warnings: gp.OnlyFirst(len(labels))}, nil
 }
 
 // Predict implements [plugins.Predictor]. Values are on the scale of the

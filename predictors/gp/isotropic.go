@@ -49,7 +49,7 @@ func (*Isotropic) Describe(context.Context) (plugins.Description, error) {
 		Notes: []string{
 			"columns are z-scored over the training rows, those that don't vary there left out",
 			"amplitude, noise and length scale by marginal likelihood, one run of L-BFGS within bounds, from a length of the square root of the number of columns and a noise of .1",
-			fmt.Sprintf("of more than %d labels the first %d are used", gp.MaxRows, gp.MaxRows),
+			gp.OnlyFirstNote(),
 		},
 		Options: plugins.DescribeOptions(defaults()),
 	}, nil
@@ -103,7 +103,7 @@ func (p *Isotropic) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 		return plugins.Fitted{}, err
 	}
 	p.features, p.scaling, p.model = set, scaling, model
-	return plugins.Fitted{Warnings: tooMany(rows)}, nil
+	return plugins.Fitted{Warnings: gp.OnlyFirst(rows)}, nil
 }
 
 // Predict implements [plugins.Predictor]. Values are on the scale of the

@@ -54,7 +54,7 @@ func (*Lehman) Describe(context.Context) (plugins.Description, error) {
 			"where attributes of nodes or steps vary, they are part of a node's label, those with more than 16 values in eight bins of equal counts; at first a node also counts once for each attribute and each of its values up to its own, so that near values are alike; the paper's spaces have no attributes",
 			"counts are centered over the training graphs and kernels divided by their mean diagonal; the paper divides them by the graphs' norms, by which the number of layers is lost (AutoFormer tiny, 50 labels: tau .65 against .22)",
 			"rounds of relabeling, amplitude and noise by marginal likelihood; no search, of which the paper's process is a part",
-			fmt.Sprintf("of more than %d labels the first %d are used", gp.MaxRows, gp.MaxRows),
+			gp.OnlyFirstNote(),
 		},
 		Options: plugins.DescribeOptions(lehmanDefaults()),
 	}, nil
@@ -127,7 +127,7 @@ func (p *Lehman) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, 
 			p.index.add(i, counts[i][h])
 		}
 	}
-	return plugins.Fitted{Warnings: tooMany(len(t.Labels))}, nil
+	return plugins.Fitted{Warnings: gp.OnlyFirst(len(t.Labels))}, nil
 }
 
 // Predict implements [plugins.Predictor]. Values are on the scale of the
