@@ -12,6 +12,7 @@
 package arch2vec
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -61,21 +62,15 @@ func readOptions(text map[string]string) (options, error) {
 }
 
 func (o *options) check() error {
-	for _, n := range []struct {
-		name     string
-		value    int
-		low, top int
-	}{
-		{"width", o.Width, 1, 1024},
-		{"layers", o.Layers, 2, 64},
-		{"latent", o.Latent, 1, 256},
-		{"pretraining", o.Pretraining, 1, 1e5},
-		{"pool_rows", o.PoolRows, 1, 1e6},
-		{"batch", o.Batch, 1, 4096},
-	} {
-		if n.value < n.low || n.value > n.top {
-			return fmt.Errorf("%w: %s=%d; it takes %d to %d", plugins.ErrOption, n.name, n.value, n.low, n.top)
-		}
+	if err := cmp.Or(
+		feature.CheckRange("width", o.Width, 1, 1024),
+		feature.CheckRange("layers", o.Layers, 2, 64),
+		feature.CheckRange("latent", o.Latent, 1, 256),
+		feature.CheckRange("pretraining", o.Pretraining, 1, 1e5),
+		feature.CheckRange("pool_rows", o.PoolRows, 1, 1e6),
+		feature.CheckRange("batch", o.Batch, 1, 4096),
+	); err != nil {
+		return err
 	}
 	switch {
 	case o.Dropout < 0 || o.Dropout > .9:

@@ -12,6 +12,7 @@
 package flan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -57,22 +58,16 @@ func defaults() options {
 
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
 func (o *options) check() error {
-	for _, n := range []struct {
-		name     string
-		value    int
-		low, top int
-	}{
-		{"width", o.Width, 1, 4096},
-		{"layers", o.Layers, 1, 64},
-		{"embedding", o.Embedding, 1, 4096},
-		{"timesteps", o.Timesteps, 1, 8},
-		{"epochs", o.Epochs, 1, 1e6},
-		{"batch", o.Batch, 1, 4096},
-		{"members", o.Members, 1, 100},
-	} {
-		if n.value < n.low || n.value > n.top {
-			return fmt.Errorf("%w: %s=%d; it takes %d to %d", plugins.ErrOption, n.name, n.value, n.low, n.top)
-		}
+	if err := cmp.Or(
+		feature.CheckRange("width", o.Width, 1, 4096),
+		feature.CheckRange("layers", o.Layers, 1, 64),
+		feature.CheckRange("embedding", o.Embedding, 1, 4096),
+		feature.CheckRange("timesteps", o.Timesteps, 1, 8),
+		feature.CheckRange("epochs", o.Epochs, 1, 1e6),
+		feature.CheckRange("batch", o.Batch, 1, 4096),
+		feature.CheckRange("members", o.Members, 1, 100),
+	); err != nil {
+		return err
 	}
 	switch {
 	case o.Margin <= 0:

@@ -92,6 +92,11 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("%s=%s: got %v, want ErrOption", name, value, err)
 		}
 	}
+	// 0 divides nothing; what must be a multiple of it is not looked at.
+	training.Options = map[string]string{"target_images": "0"}
+	if _, err := hypernas.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+		t.Errorf("target_images=0: got %v, want ErrOption", err)
+	}
 	training.Options, training.Labels = nil, training.Labels[:1]
 	if _, err := hypernas.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
 		t.Errorf("a label missing: got %v, want ErrInput", err)

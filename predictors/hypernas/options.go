@@ -1,9 +1,11 @@
 package hypernas
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/feature"
 )
 
 // options are what a user may choose. Doc comments of the package say where
@@ -47,64 +49,32 @@ func defaults() options {
 
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
 func (o *options) check() error {
-	if err := checkInts([]intRange{
-		{"width", o.Width, 1, 4096, 1},
-		{"layers", o.Layers, 1, 64, 1},
-		{"hidden", o.Hidden, 1, 4096, 1},
-		{"epochs", o.Epochs, 1, 1e6, 1},
-		{"batch", o.Batch, 1, 4096, 1},
-		{"members", o.Members, 1, 100, 1},
-		{"target_batch", o.TargetBatch, 1, 4096, 1},
-		{"target_cells", o.TargetCells, 1, 1024, 1},
-		{"target_width", o.TargetWidth, 1, 256, 1},
-		{"target_images", o.TargetImages, 16, 4096, 16},
-		{"aux_pool", o.AuxiliaryPool, o.TargetImages, 1 << 20, o.TargetImages},
-	}); err != nil {
+	if err := cmp.Or(
+		feature.CheckRange("width", o.Width, 1, 4096),
+		feature.CheckRange("layers", o.Layers, 1, 64),
+		feature.CheckRange("hidden", o.Hidden, 1, 4096),
+		feature.CheckRange("epochs", o.Epochs, 1, 1e6),
+		feature.CheckRange("batch", o.Batch, 1, 4096),
+		feature.CheckRange("members", o.Members, 1, 100),
+		feature.CheckRange("target_batch", o.TargetBatch, 1, 4096),
+		feature.CheckRange("target_cells", o.TargetCells, 1, 1024),
+		feature.CheckRange("target_width", o.TargetWidth, 1, 256),
+		checkMultiple("target_images", o.TargetImages, 16, 4096, 16),
+		feature.CheckRange("q", o.Q, 1, 10),
+		feature.CheckRange("rank", o.Rank, 0, 1e3),
+		feature.CheckRange("dropout", o.Dropout, 0, .9),
+		feature.CheckRange("rate", o.Rate, 1e-9, 1),
+		feature.CheckRange("decay", o.Decay, 0, 10),
+	); err != nil {
 		return err
 	}
-	return checkFloats([]floatRange{
-		{"q", o.Q, 1, 10},
-		{"rank", o.Rank, 0, 1e3},
-		{"dropout", o.Dropout, 0, .9},
-		{"rate", o.Rate, 1e-9, 1},
-		{"decay", o.Decay, 0, 10},
-	})
+	return checkMultiple("aux_pool", o.AuxiliaryPool, o.TargetImages, 1<<20, o.TargetImages)
 }
 
-// intRange is an option's value, its least and largest, and what it must be a
-// multiple of.
-type intRange struct {
-	name       string
-	value      int
-	low, top   int
-	multipleOf int
-}
-
-func checkInts(list []intRange) error {
-	for _, n := range list {
-		if n.value < n.low || n.value > n.top || n.value%n.multipleOf != 0 {
-			multiple := ""
-			if n.multipleOf > 1 {
-				multiple = fmt.Sprintf(", in multiples of %d", n.multipleOf)
-			}
-			return fmt.Errorf("%w: %s=%d; it takes %d to %d%s", plugins.ErrOption, n.name, n.value, n.low, n.top, multiple)
-		}
-	}
-	return nil
-}
-
-// floatRange is an option's value, its least and largest.
-type floatRange struct {
-	name     string
-	value    float64
-	low, top float64
-}
-
-func checkFloats(list []floatRange) error {
-	for _, x := range list {
-		if !(x.value >= x.low && x.value <= x.top) {
-			return fmt.Errorf("%w: %s=%v; it takes %v to %v", plugins.ErrOption, x.name, x.value, x.low, x.top)
-		}
+// checkMultiple is [feature.CheckRange] of a multiple of a number.
+func checkMultiple(name string, value, low, top, of int) error {
+	if err := feature.CheckRange(name, value, low, top); err != nil || value%of != 0 {
+		return fmt.Errorf("%w: %s=%d; it takes %d to %d, in multiples of %d", plugins.ErrOption, name, value, low, top, of)
 	}
 	return nil
 }

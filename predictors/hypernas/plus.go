@@ -1,6 +1,7 @@
 package hypernas
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -45,18 +46,17 @@ func plusDefaults() plusOptions {
 
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
 func (o *plusOptions) check() error {
-	if err := checkInts([]intRange{
-		{"members", o.Members, 1, 32, 1},
-		{"width", o.Width, 1, 1024, 1},
-		{"layers", o.Layers, 1, 64, 1},
-		{"steps", o.Steps, 1, 1e5, 1},
-		{"batch", o.Batch, 1, 4096, 1},
-		{"trees", o.Trees, 1, 1e4, 1},
-		{"iterations", o.Iterations, 1, 1e4, 1},
-	}); err != nil {
-		return err
-	}
-	return checkFloats([]floatRange{{"rate", o.Rate, 1e-9, 1}, {"decay", o.Decay, 0, 10}})
+	return cmp.Or(
+		feature.CheckRange("members", o.Members, 1, 32),
+		feature.CheckRange("width", o.Width, 1, 1024),
+		feature.CheckRange("layers", o.Layers, 1, 64),
+		feature.CheckRange("steps", o.Steps, 1, 1e5),
+		feature.CheckRange("batch", o.Batch, 1, 4096),
+		feature.CheckRange("trees", o.Trees, 1, 1e4),
+		feature.CheckRange("iterations", o.Iterations, 1, 1e4),
+		feature.CheckRange("rate", o.Rate, 1e-9, 1),
+		feature.CheckRange("decay", o.Decay, 0, 10),
+	)
 }
 
 // Plus is hypernas-plus: a Gaussian process with a learned warp of the labels on
@@ -87,7 +87,7 @@ func (*Plus) Describe(context.Context) (plugins.Description, error) {
 			"ours: gp-warp's process, with the embedding as one more group; the encoder is HyperNAS's, pretrained to predict costs and totals of operations",
 			"ours: a random forest on the same features, weighted by 5-fold cross-validation",
 			"embedding=false and forest=false together are gp-warp",
-			fmt.Sprintf("of more than %d labels the first %d are used", gp.MaxRows, gp.MaxRows),
+			gp.OnlyFirstNote(),
 		},
 		Options:   plugins.DescribeOptions(plusDefaults()),
 		UsesPool:  true,
@@ -173,14 +173,10 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 	if p.model, err = gp.Fit(ctx, config, rows, labels); err != nil {
 		return plugins.Fitted{}, err
 	}
-	var warnings []string
-	if n := len(p.model.Labels()); n < len(labels) {
-		warnings = append(warnings, fmt.Sprintf("only the first %d of %d labels were used", n, len(labels)))
-	}
 	if o.Forest {
 		err = p.addForest(ctx, t, config, rows)
 	}
-	return plugins.Fitted{Warnings: warnings}, err
+	return plugins.Fitted{Warnings: gp.OnlyFirst(len(labels))}, err
 }
 
 // config returns what the process is fitted with.

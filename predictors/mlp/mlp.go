@@ -4,6 +4,7 @@
 package mlp
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -59,20 +60,14 @@ func single() options {
 
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
 func (o *options) check() error {
-	for _, n := range []struct {
-		name     string
-		value    int
-		low, top int
-	}{
-		{"members", o.Members, 1, 32},
-		{"layers", o.Layers, 1, 32},
-		{"width", o.Width, 1, 512},
-		{"epochs", o.Epochs, 1, 1e6},
-		{"batch", o.Batch, 1, 4096},
-	} {
-		if n.value < n.low || n.value > n.top {
-			return fmt.Errorf("%w: %s=%d; it takes %d to %d", plugins.ErrOption, n.name, n.value, n.low, n.top)
-		}
+	if err := cmp.Or(
+		feature.CheckRange("members", o.Members, 1, 32),
+		feature.CheckRange("layers", o.Layers, 1, 32),
+		feature.CheckRange("width", o.Width, 1, 512),
+		feature.CheckRange("epochs", o.Epochs, 1, 1e6),
+		feature.CheckRange("batch", o.Batch, 1, 4096),
+	); err != nil {
+		return err
 	}
 	switch {
 	case !(o.Dropout >= 0 && o.Dropout <= .9):

@@ -10,6 +10,7 @@
 package nao
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -44,19 +45,13 @@ func defaults() options {
 
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
 func (o *options) check() error {
-	for _, n := range []struct {
-		name     string
-		value    int
-		low, top int
-	}{
-		{"width", o.Width, 1, 1024},
-		{"hidden", o.Hidden, 1, 4096},
-		{"epochs", o.Epochs, 1, 1e6},
-		{"batch", o.Batch, 1, 4096},
-	} {
-		if n.value < n.low || n.value > n.top {
-			return fmt.Errorf("%w: %s=%d; it takes %d to %d", plugins.ErrOption, n.name, n.value, n.low, n.top)
-		}
+	if err := cmp.Or(
+		feature.CheckRange("width", o.Width, 1, 1024),
+		feature.CheckRange("hidden", o.Hidden, 1, 4096),
+		feature.CheckRange("epochs", o.Epochs, 1, 1e6),
+		feature.CheckRange("batch", o.Batch, 1, 4096),
+	); err != nil {
+		return err
 	}
 	switch {
 	case o.Dropout < 0 || o.Dropout > .9:

@@ -8,6 +8,7 @@
 package pinat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -53,25 +54,19 @@ func defaults() options {
 
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
 func (o *options) check() error {
-	for _, n := range []struct {
-		name     string
-		value    int
-		low, top int
-	}{
-		{"width", o.Width, 1, 1024},
-		{"layers", o.Layers, 1, 64},
-		{"heads", o.Heads, 1, 64},
-		{"set-heads", o.SetHeads, 1, 64},
-		{"set-width", o.SetWidth, 1, 256},
-		{"head", o.Head, 1, 1024},
-		{"inner", o.Inner, 1, 4096},
-		{"hidden", o.Hidden, 1, 4096},
-		{"epochs", o.Epochs, 1, 1e6},
-		{"batch", o.Batch, 1, 4096},
-	} {
-		if n.value < n.low || n.value > n.top {
-			return fmt.Errorf("%w: %s=%d; it takes %d to %d", plugins.ErrOption, n.name, n.value, n.low, n.top)
-		}
+	if err := cmp.Or(
+		feature.CheckRange("width", o.Width, 1, 1024),
+		feature.CheckRange("layers", o.Layers, 1, 64),
+		feature.CheckRange("heads", o.Heads, 1, 64),
+		feature.CheckRange("set-heads", o.SetHeads, 1, 64),
+		feature.CheckRange("set-width", o.SetWidth, 1, 256),
+		feature.CheckRange("head", o.Head, 1, 1024),
+		feature.CheckRange("inner", o.Inner, 1, 4096),
+		feature.CheckRange("hidden", o.Hidden, 1, 4096),
+		feature.CheckRange("epochs", o.Epochs, 1, 1e6),
+		feature.CheckRange("batch", o.Batch, 1, 4096),
+	); err != nil {
+		return err
 	}
 	switch {
 	case !(o.Dropout >= 0 && o.Dropout <= .9):
