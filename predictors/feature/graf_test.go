@@ -157,7 +157,7 @@ func TestOrderOfNodesIsNothing(t *testing.T) {
 	moved := 0
 	for i := range networks {
 		for _, name := range []string{"path", "graph"} {
-			s, err := NewSet(t.Context(), name, &v, &plugins.Batch{Networks: networks[i]}, nil)
+			s, err := NewSet(t.Context(), name, &v, &plugins.Batch{Networks: networks[i]})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"gonum.org/v1/gonum/floats"
@@ -16,11 +15,6 @@ import (
 // SetNames lists the names that [NewSet] takes, in the form of an option's
 // choices.
 const SetNames = "onehot,path,graph,groups"
-
-// poolRows is how many of a pool's rows a set looks for columns in: the
-// columns of every space here are all seen in fewer, and a pool of 423,624
-// networks would take seconds to read.
-const poolRows = 20000
 
 // Set is a set of features by which a predictor sees architectures: one row of
 // numbers each. Predictors choose one by name (option features):
@@ -75,17 +69,9 @@ type part struct {
 }
 
 // NewSet returns the set of features called name, with the columns that vary
-// over the rows of train and those of pool, which may be nil. Both must follow
-// v. It returns an error wrapping plugins.ErrOption if there is no such set.
-func NewSet(ctx context.Context, name string, v *plugins.Vocabulary, train, pool *plugins.Batch) (*Set, error) {
-	rows := *train
-	if pool != nil && pool.Len() > 0 {
-		some := pool.Slice(0, min(pool.Len(), poolRows))
-		rows = plugins.Batch{
-			Networks: slices.Concat(train.Networks, some.Networks),
-			Numbers:  slices.Concat(train.Numbers, some.Numbers),
-		}
-	}
+// over rows, which must follow v. It returns an error wrapping plugins.ErrOption
+// if there is no such set.
+func NewSet(ctx context.Context, name string, v *plugins.Vocabulary, rows *plugins.Batch) (*Set, error) {
 	s := &Set{}
 	vocabulary := *v // not the caller's
 	switch name {
@@ -99,13 +85,13 @@ func NewSet(ctx context.Context, name string, v *plugins.Vocabulary, train, pool
 	case "graph":
 		graph := newGraf(&vocabulary, rows.Networks)
 		s.add(func(dst []float64, n *plugins.Network, _ []float64) { graph.encodeTo(dst, n) }, graph.groups...)
-		s.cost(&vocabulary, &rows)
+		s.cost(&vocabulary, rows)
 		work := NewWork(&vocabulary, rows.Networks)
 		s.add(func(dst []float64, n *plugins.Network, _ []float64) { work.EncodeTo(dst, &vocabulary, n) },
 			Group{Name: "work", To: work.Dim()})
 		s.attributes(&vocabulary, rows.Networks, (*place).number)
 	case "groups":
-		groups := NewGroups(&vocabulary, &rows)
+		groups := NewGroups(&vocabulary, rows)
 		s.add(groups.EncodeTo, groups.List()...)
 	default:
 		return nil, fmt.Errorf("%w: features=%s; it takes %s", plugins.ErrOption, name, strings.ReplaceAll(SetNames, ",", ", "))

@@ -12,23 +12,23 @@ import (
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
-func newSet(t *testing.T, name string, v *plugins.Vocabulary, train, pool []plugins.Network) *feature.Set {
+func newSet(t *testing.T, name string, v *plugins.Vocabulary, networks []plugins.Network) *feature.Set {
 	t.Helper()
-	s, err := feature.NewSet(t.Context(), name, v, &plugins.Batch{Networks: train}, &plugins.Batch{Networks: pool})
+	s, err := feature.NewSet(t.Context(), name, v, &plugins.Batch{Networks: networks})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func TestSetsHaveColumnsOfTrainingRowsAndPool(t *testing.T) {
+func TestSetsHaveTheColumnsThatVary(t *testing.T) {
 	v := vocabulary()
 	train := []plugins.Network{chain([]float64{8, 8}, 1, []int{conv}, []int{pool}), chain([]float64{8, 8}, 1, []int{skip}, []int{pool})}
 	rest := []plugins.Network{chain([]float64{8, 16}, 1, []int{skip}, []int{conv})}
 	for name := range strings.SplitSeq(feature.SetNames, ",") {
-		alone, both := newSet(t, name, &v, train, nil), newSet(t, name, &v, train, rest)
+		alone, both := newSet(t, name, &v, train), newSet(t, name, &v, slices.Concat(train, rest))
 		if alone.Dim() == 0 || both.Dim() <= alone.Dim() {
-			t.Errorf("%s: got %d columns, and %d with a pool that varies more", name, alone.Dim(), both.Dim())
+			t.Errorf("%s: got %d columns, and %d of rows that vary more", name, alone.Dim(), both.Dim())
 		}
 		at := 0
 		for _, g := range both.Groups() {
@@ -54,7 +54,7 @@ func TestSetsHaveColumnsOfTrainingRowsAndPool(t *testing.T) {
 		if got := x.RawMatrix().Data; !slices.Equal(got, want) {
 			t.Errorf("%s: the matrix is not its rows", name)
 		}
-		if equal := newSet(t, name, &v, train[:1], train[:1]); equal.Dim() != 0 && name != "groups" {
+		if equal := newSet(t, name, &v, slices.Repeat(train[:1], 2)); equal.Dim() != 0 && name != "groups" {
 			t.Errorf("%s: got %d columns where all is equal", name, equal.Dim())
 		}
 	}
@@ -67,7 +67,7 @@ func TestOneHotSetScalesWork(t *testing.T) {
 		chain([]float64{16, 8}, 1, []int{conv}, []int{pool}),
 		chain([]float64{64, 8}, 2, []int{conv}, []int{skip}),
 	}
-	s := newSet(t, "onehot", &v, networks, nil)
+	s := newSet(t, "onehot", &v, networks)
 	x, err := s.Dense(t.Context(), &plugins.Batch{Networks: networks})
 	if err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestGraphSetOfBlocks(t *testing.T) {
 		chain([]float64{16, 8}, 1, []int{conv}, []int{conv}),
 		chain([]float64{16, 8}, 1, []int{skip}, []int{pool}),
 	}
-	s := newSet(t, "graph", &v, networks, nil)
+	s := newSet(t, "graph", &v, networks)
 	if got, want := names(s.Groups()), []string{"counts", "work", "attributes"}; !slices.Equal(got, want) {
 		t.Errorf("got groups %v, want %v", got, want)
 	}
@@ -131,7 +131,7 @@ func TestGraphSetOfBlocks(t *testing.T) {
 			networks[i].Cells[k].Role = plugins.RoleNormal
 		}
 	}
-	got := names(newSet(t, "graph", &v, networks, nil).Groups())
+	got := names(newSet(t, "graph", &v, networks).Groups())
 	if want := []string{"counts", "paths", "degrees", "work", "attributes"}; !slices.Equal(got, want) {
 		t.Errorf("got groups %v of searched cells, want %v", got, want)
 	}
@@ -144,7 +144,7 @@ func TestGraphSetHasCosts(t *testing.T) {
 	v.Numbers = []string{"zen", "flops", "params"}
 	network := chain([]float64{8}, 1, []int{conv})
 	b := plugins.Batch{Networks: []plugins.Network{network, network}, Numbers: []float64{1, 7, 1e6, 2, 7, 4e6}}
-	s, err := feature.NewSet(t.Context(), "graph", &v, &b, nil)
+	s, err := feature.NewSet(t.Context(), "graph", &v, &b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,12 +166,12 @@ func TestGraphSetHasCosts(t *testing.T) {
 func TestNewSetMistakes(t *testing.T) {
 	v := vocabulary()
 	b := plugins.Batch{Networks: []plugins.Network{chain([]float64{8}, 1, []int{conv})}}
-	if _, err := feature.NewSet(t.Context(), "paths", &v, &b, nil); !errors.Is(err, plugins.ErrOption) {
+	if _, err := feature.NewSet(t.Context(), "paths", &v, &b); !errors.Is(err, plugins.ErrOption) {
 		t.Errorf("got %v, want ErrOption", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := feature.NewSet(ctx, "onehot", &v, &b, nil); !errors.Is(err, context.Canceled) {
+	if _, err := feature.NewSet(ctx, "onehot", &v, &b); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want Canceled", err)
 	}
 }

@@ -110,7 +110,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 	if err := feature.CheckLabels(t.Labels, t.Batch.Len()); err != nil {
 		return plugins.Fitted{}, err
 	}
-	set, err := feature.NewSet(ctx, o.Features, &t.Vocabulary, &t.Batch, nil)
+	set, err := feature.NewSet(ctx, o.Features, &t.Vocabulary, &t.Batch)
 	if err != nil {
 		return plugins.Fitted{}, err
 	}

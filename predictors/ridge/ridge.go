@@ -20,9 +20,6 @@ import (
 // Version rises whenever predictions with equal options change.
 const Version = 1
 
-// block is the number of rows between two looks at the context.
-const block = 1024
-
 // options are what a user may choose.
 type options struct {
 	Label string  `option:"label" doc:"transform of the labels before the fit" choices:"rank-gauss,z-score,raw"`
@@ -47,10 +44,9 @@ func alphas() []float64 {
 
 // Predictor is ridge regression with an intercept that is not penalized.
 type Predictor struct {
-	vocabulary plugins.Vocabulary
-	encoding   *encoding // nil before Fit
-	weights    []float64
-	intercept  float64
+	set       *feature.Set // nil before Fit
+	weights   []float64
+	intercept float64
 }
 
 var _ plugins.Predictor = (*Predictor)(nil)
@@ -95,27 +91,26 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 	if err := feature.CheckLabels(t.Labels, n); err != nil {
 		return plugins.Fitted{}, err
 	}
-	if ctx.Err() != nil {
-		return plugins.Fitted{}, ctx.Err()
+	set, err := feature.NewSet(ctx, "onehot", &t.Vocabulary, &t.Batch)
+	if err != nil {
+		return plugins.Fitted{}, err
 	}
-	encoding := newEncoding(&t.Vocabulary, t.Batch.Networks)
 	y := make([]float64, n)
 	feature.LabelsTo(y, t.Labels, o.Label)
 	var warnings []string
-	weights, intercept := []float64{}, floats.Sum(y)/float64(n)
-	if d := encoding.dim(); d > 0 {
-		x := mat.NewDense(n, d, nil)
-		for i := range n {
-			encoding.encodeTo(x.RawRowView(i), &t.Vocabulary, &t.Batch.Networks[i])
+	weights, intercept := []float64{0}, floats.Sum(y)/float64(n)
+	if set.Dim() > 0 {
+		x, err := set.Dense(ctx, &t.Batch)
+		if err != nil {
+			return plugins.Fitted{}, err
 		}
-		var err error
 		if weights, intercept, err = solve(ctx, x, y, o.Alpha); err != nil {
 			return plugins.Fitted{}, err
 		}
 	} else {
-		warnings = append(warnings, "all training architectures look alike, so every prediction is the same")
+		warnings = append(warnings, feature.AllAlike)
 	}
-	p.vocabulary, p.encoding, p.weights, p.intercept = t.Vocabulary, encoding, weights, intercept
+	p.set, p.weights, p.intercept = set, weights, intercept
 	return plugins.Fitted{Warnings: warnings}, nil
 }
 
@@ -196,17 +191,14 @@ func leaveOneOut(u *mat.Dense, s, uy, centered []float64) float64 {
 // Predict implements [plugins.Predictor]. Values are on the scale of the
 // transformed labels.
 func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
-	if p.encoding == nil {
+	if p.set == nil {
 		return nil, fmt.Errorf("predict with ridge: %w", plugins.ErrNotFitted)
 	}
 	values := make([]float64, b.Len())
-	x := make([]float64, p.encoding.dim())
-	for i := range values {
-		if i%block == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+	err := p.set.Blocks(ctx, b, func(lo int, x *mat.Dense) {
+		for i := range x.RawMatrix().Rows {
+			values[lo+i] = p.intercept + floats.Dot(x.RawRowView(i), p.weights)
 		}
-		p.encoding.encodeTo(x, &p.vocabulary, &b.Networks[i])
-		values[i] = p.intercept + floats.Dot(x, p.weights)
-	}
-	return values, nil
+	})
+	return values, err
 }
