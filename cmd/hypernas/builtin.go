@@ -19,10 +19,9 @@ import (
 	"github.com/hypernas/hypernas/predictors/nao"
 	"github.com/hypernas/hypernas/predictors/np"
 	"github.com/hypernas/hypernas/predictors/number"
-	"github.com/hypernas/hypernas/predictors/pinat"
 	"github.com/hypernas/hypernas/predictors/random"
 	"github.com/hypernas/hypernas/predictors/ridge"
-	"github.com/hypernas/hypernas/predictors/tnasp"
+	"github.com/hypernas/hypernas/predictors/transformer"
 	"github.com/hypernas/hypernas/spaces/autoformer"
 	"github.com/hypernas/hypernas/spaces/bundled"
 	"github.com/hypernas/hypernas/spaces/darts"
@@ -78,8 +77,8 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"np", func() plugins.Predictor { return np.New() }},
 		{"nao", func() plugins.Predictor { return nao.New() }},
 		{"brpnas", func() plugins.Predictor { return brpnas.New() }},
-		{"tnasp", func() plugins.Predictor { return tnasp.New() }},
-		{"pinat", func() plugins.Predictor { return pinat.New() }},
+		{"tnasp", func() plugins.Predictor { return transformer.NewTNASP() }},
+		{"pinat", func() plugins.Predictor { return transformer.NewPINAT() }},
 		{"gates", func() plugins.Predictor { return gates.New() }},
 		{"flan", func() plugins.Predictor { return flan.New() }},
 		{"arch2vec", func() plugins.Predictor { return arch2vec.New() }},

@@ -1,4 +1,4 @@
-package pinat_test
+package transformer_test
 
 import (
 	"context"
@@ -9,17 +9,27 @@ import (
 
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/plugintest"
-	"github.com/hypernas/hypernas/predictors/pinat"
+	"github.com/hypernas/hypernas/predictors/transformer"
 )
 
-func create() plugins.Predictor { return pinat.New() }
+// both calls test for tnasp and for pinat.
+func both(t *testing.T, test func(t *testing.T, create func() plugins.Predictor)) {
+	t.Helper()
+	t.Run("tnasp", func(t *testing.T) { test(t, func() plugins.Predictor { return transformer.NewTNASP() }) })
+	t.Run("pinat", func(t *testing.T) { test(t, func() plugins.Predictor { return transformer.NewPINAT() }) })
+}
 
 // small is a network that trains in a moment.
 func small() map[string]string {
 	return map[string]string{"width": "16", "layers": "1", "head": "8", "inner": "16", "epochs": "5"}
 }
 
-func TestConformance(t *testing.T) { plugintest.Predictor(t, create, plugintest.With(small())) }
+func TestConformance(t *testing.T) {
+	both(t, func(t *testing.T, create func() plugins.Predictor) {
+		t.Helper()
+		plugintest.Predictor(t, create, plugintest.With(small()))
+	})
+}
 
 // concordance is the share of pairs that x and y order alike.
 func concordance(x, y []float64) float64 {
@@ -37,7 +47,10 @@ func concordance(x, y []float64) float64 {
 	return good / all
 }
 
-func TestLearns(t *testing.T) {
+func TestLearns(t *testing.T) { both(t, learns) }
+
+func learns(t *testing.T, create func() plugins.Predictor) {
+	t.Helper()
 	for name, c := range map[string]map[string]string{
 		"as published":      {},
 		"pruned":            {"prune": "true"},
@@ -49,7 +62,7 @@ func TestLearns(t *testing.T) {
 			training, test, target := plugintest.Deal(t, 60)
 			training.Options = map[string]string{"width": "32", "layers": "2", "head": "16", "inner": "64", "epochs": "40", "rate": "2e-3"}
 			maps.Copy(training.Options, c)
-			p := pinat.New()
+			p := create()
 			if _, err := p.Fit(t.Context(), training); err != nil {
 				t.Fatal(err)
 			}
@@ -71,9 +84,12 @@ func TestLearns(t *testing.T) {
 	}
 }
 
-func TestMistakes(t *testing.T) {
+func TestMistakes(t *testing.T) { both(t, mistakes) }
+
+func mistakes(t *testing.T, create func() plugins.Predictor) {
+	t.Helper()
 	training, test, _ := plugintest.Deal(t, 5)
-	if _, err := pinat.New().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
+	if _, err := create().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
 		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
 	}
 	for name, value := range map[string]string{
@@ -81,23 +97,26 @@ func TestMistakes(t *testing.T) {
 		"dropout": "NaN", "label": "warp", "epochs": "0", "batch": "0", "rate": "0", "decay": "-1", "depth": "2",
 	} {
 		training.Options = map[string]string{name: value}
-		if _, err := pinat.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+		if _, err := create().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
 			t.Errorf("%s=%s: got %v, want ErrOption", name, value, err)
 		}
 	}
 	training.Options, training.Labels = nil, training.Labels[:4]
-	if _, err := pinat.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+	if _, err := create().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
 		t.Errorf("a label missing: got %v, want ErrInput", err)
 	}
 	training.Labels = append(training.Labels, math.NaN())
-	if _, err := pinat.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
+	if _, err := create().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
 		t.Errorf("a label that is no number: got %v, want ErrInput", err)
 	}
 }
 
 // TestFewAndEqual: a row or two, rows of one label, and one architecture many
 // times over still give finite predictions.
-func TestFewAndEqual(t *testing.T) {
+func TestFewAndEqual(t *testing.T) { both(t, fewAndEqual) }
+
+func fewAndEqual(t *testing.T, create func() plugins.Predictor) {
+	t.Helper()
 	for name, change := range map[string]func(*plugins.Training){
 		"one row":  func(p *plugins.Training) { p.Batch, p.Labels = p.Batch.Slice(0, 1), p.Labels[:1] },
 		"two rows": func(p *plugins.Training) { p.Batch, p.Labels = p.Batch.Slice(0, 2), p.Labels[:2] },
@@ -112,7 +131,7 @@ func TestFewAndEqual(t *testing.T) {
 			training, test, _ := plugintest.Deal(t, 12)
 			training.Options = small()
 			change(training)
-			p := pinat.New()
+			p := create()
 			if _, err := p.Fit(t.Context(), training); err != nil {
 				t.Fatal(err)
 			}
@@ -131,12 +150,15 @@ func TestFewAndEqual(t *testing.T) {
 
 // TestLargerGraphs: an architecture may be larger than any seen in training,
 // and a prediction doesn't depend on what it stands in a batch with.
-func TestLargerGraphs(t *testing.T) {
+func TestLargerGraphs(t *testing.T) { both(t, largerGraphs) }
+
+func largerGraphs(t *testing.T, create func() plugins.Predictor) {
+	t.Helper()
 	for _, position := range []string{"laplacian", "eigenvectors"} {
 		training, _, _ := plugintest.Deal(t, 10)
 		training.Options = small()
 		training.Options["position"] = position
-		p := pinat.New()
+		p := create()
 		if _, err := p.Fit(t.Context(), training); err != nil {
 			t.Fatal(err)
 		}
@@ -177,11 +199,14 @@ func TestLargerGraphs(t *testing.T) {
 	}
 }
 
-func TestCancelled(t *testing.T) {
+func TestCancelled(t *testing.T) { both(t, cancelled) }
+
+func cancelled(t *testing.T, create func() plugins.Predictor) {
+	t.Helper()
 	training, _, _ := plugintest.Deal(t, 10)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := pinat.New().Fit(ctx, training); !errors.Is(err, context.Canceled) {
+	if _, err := create().Fit(ctx, training); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}
 }
@@ -189,30 +214,40 @@ func TestCancelled(t *testing.T) {
 // TestVersion guards the promise that predictions with equal options change only
 // together with Version: bring both up to date.
 func TestVersion(t *testing.T) {
-	training, test, _ := plugintest.Deal(t, 30)
-	training.Options = map[string]string{"epochs": "5", "rate": "1e-3"}
-	p := pinat.New()
-	if _, err := p.Fit(t.Context(), training); err != nil {
-		t.Fatal(err)
-	}
-	test = test.Slice(0, 3)
-	got, err := p.Predict(t.Context(), &test)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Written by this test. Between kernel paths sums differ in the last bits.
-	want := []float64{18.0093, 20.3785, 67.8138}
-	for i := range want {
-		if math.Abs(got[i]-want[i]) > 1e-2 {
-			t.Errorf("version %d: got %.4f, want %.4f", pinat.Version, got, want)
-			break
+	for _, c := range []struct {
+		create  func() *transformer.Predictor
+		version int
+		want    []float64 // written by this test; between kernel paths sums differ in the last bits
+	}{
+		{transformer.NewTNASP, transformer.TNASPVersion, []float64{14.7058, 17.1525, 61.0458}},
+		{transformer.NewPINAT, transformer.PINATVersion, []float64{18.0093, 20.3785, 67.8138}},
+	} {
+		training, test, _ := plugintest.Deal(t, 30)
+		training.Options = map[string]string{"epochs": "5", "rate": "1e-3"}
+		p := c.create()
+		if _, err := p.Fit(t.Context(), training); err != nil {
+			t.Fatal(err)
+		}
+		test = test.Slice(0, 3)
+		got, err := p.Predict(t.Context(), &test)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range c.want {
+			if math.Abs(got[i]-c.want[i]) > 1e-2 {
+				t.Errorf("version %d: got %.4f, want %.4f", c.version, got, c.want)
+				break
+			}
 		}
 	}
 }
 
 // TestPredictsLabelsOfAnyTransform: normal scores of labels that a few outliers
 // spread are taken back to the labels, most of which lie close together.
-func TestPredictsLabelsOfAnyTransform(t *testing.T) {
+func TestPredictsLabelsOfAnyTransform(t *testing.T) { both(t, predictsLabelsOfAnyTransform) }
+
+func predictsLabelsOfAnyTransform(t *testing.T, create func() plugins.Predictor) {
+	t.Helper()
 	training, test, _ := plugintest.Deal(t, 40)
 	for i := range training.Labels {
 		training.Labels[i] = 90 + training.Labels[i]/100

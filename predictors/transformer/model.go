@@ -1,4 +1,4 @@
-package pinat
+package transformer
 
 import (
 	"fmt"
@@ -18,12 +18,12 @@ type example struct {
 	positions []float32
 }
 
-// layer is one layer of the encoder: attention and sets side by side, their
-// output projection, and the position-wise network, each of both with a layer
-// norm of the sum with its input.
+// layer is one layer of the encoder: sets, where there are any, and attention
+// side by side, their output projection, and the position-wise network, each of
+// both with a layer norm of the sum with its input.
 type layer struct {
 	attention fit.Attention
-	sets      sets
+	sets      *sets // nil in tnasp
 	project   *fuse.Parameter[float32]
 	norm      fit.Norm
 	feed      fit.FeedForward
@@ -35,7 +35,7 @@ type model struct {
 	positions int                      // numbers of a node's position
 	embedding *fuse.Parameter[float32] // of operations and numbers
 	position  fit.Linear               // not drawn where positions is 0
-	sets      sets                     // of the operations, part of the embedding
+	sets      *sets                    // of the operations, part of the embedding; nil in tnasp
 	norm      fit.Norm
 	layers    []layer
 	fc1, fc2  *fuse.Parameter[float32]
@@ -46,23 +46,26 @@ var _ fit.Model[example] = (*model)(nil)
 
 // newModel draws the weights as PyTorch does by default: embeddings from the
 // standard normal distribution, linear layers uniform in 1/sqrt(inputs).
-func newModel(o *options, nodes *feature.Nodes, positions int, rng *rand.Rand) *model {
+func newModel(o *setOptions, nodes *feature.Nodes, positions int, rng *rand.Rand) *model {
 	m := &model{nodes: nodes, positions: positions, dropout: o.Dropout}
 	m.embedding = fuse.NewParameter[float32]("embedding", nodes.Dim(), o.Width).Normal(rng, 1)
 	if positions > 0 {
 		m.position = fit.NewLinear(rng, "position", positions, o.Width)
 	}
-	m.sets = newSets(rng, "sets", nodes.Dim(), embeddingHeads, o.SetWidth, o.Width)
+	if o.SetHeads > 0 {
+		m.sets = newSets(rng, "sets", nodes.Dim(), embeddingHeads, o.SetWidth, o.Width)
+	}
 	m.norm = fit.NewNorm("norm", o.Width)
 	for i := range o.Layers {
 		name, width := fmt.Sprintf("layer %d", i), (o.Heads+o.SetHeads)*o.Head
-		m.layers = append(m.layers, layer{
-			attention: fit.NewAttention(rng, name, o.Width, o.Heads, o.Head),
-			sets:      newSets(rng, name+" sets", o.Width, o.SetHeads, o.SetWidth, o.SetHeads*o.Head),
-			project:   fuse.NewParameter[float32](name+" projection", width, o.Width).Kaiming(rng, width),
-			norm:      fit.NewNorm(name+" norm", o.Width),
-			feed:      fit.NewFeedForward(rng, name, o.Width, o.Inner),
-		})
+		l := layer{attention: fit.NewAttention(rng, name, o.Width, o.Heads, o.Head)}
+		if o.SetHeads > 0 {
+			l.sets = newSets(rng, name+" sets", o.Width, o.SetHeads, o.SetWidth, o.SetHeads*o.Head)
+		}
+		l.project = fuse.NewParameter[float32](name+" projection", width, o.Width).Kaiming(rng, width)
+		l.norm = fit.NewNorm(name+" norm", o.Width)
+		l.feed = fit.NewFeedForward(rng, name, o.Width, o.Inner)
+		m.layers = append(m.layers, l)
 	}
 	m.fc1 = fuse.NewParameter[float32]("fc1", o.Width, o.Hidden).Kaiming(rng, o.Width)
 	m.fc2 = fuse.NewParameter[float32]("fc2", o.Hidden, 1).Kaiming(rng, o.Hidden)
@@ -77,7 +80,11 @@ func (m *model) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.N
 	width, places := m.nodes.Dim(), m.positions
 	ops, rows := b.Input("nodes", graphs, nodes, width)
 	live, mask := b.Input("mask", graphs, nodes)
-	from, senders := b.Input("senders", graphs, nodes, nodes)
+	var from *gorgonia.Node
+	var senders []float32
+	if m.sets != nil {
+		from, senders = b.Input("senders", graphs, nodes, nodes)
+	}
 	x := b.Apply(&kern.Linear[float32]{}, ops, b.Param(m.embedding))
 	var positions []float32
 	if places > 0 {
@@ -85,9 +92,23 @@ func (m *model) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.N
 		at, positions = b.Input("positions", graphs, nodes, places)
 		x = b.Apply(&kern.Add[float32]{}, x, b.Linear(at, m.position, false))
 	}
-	x = b.Residual(b.Dropout(x, m.dropout), m.sets.apply(b, ops, from), m.norm, m.dropout)
+	x = b.Dropout(x, m.dropout)
+	if m.sets != nil {
+		x = b.Residual(x, m.sets.apply(b, ops, from), m.norm, m.dropout)
+	} else {
+		x = b.Norm(x, m.norm)
+	}
 	for _, l := range m.layers {
-		y := b.Apply(&kern.Concat[float32]{}, l.sets.apply(b, x, from), b.Attention(x, live, l.attention, m.dropout))
+		// Sets come first: in what order x is used decides in what order its
+		// gradients are summed.
+		var heads *gorgonia.Node
+		if l.sets != nil {
+			heads = l.sets.apply(b, x, from)
+		}
+		y := b.Attention(x, live, l.attention, m.dropout)
+		if heads != nil {
+			y = b.Apply(&kern.Concat[float32]{}, heads, y)
+		}
 		x = b.Residual(x, b.Apply(&kern.Linear[float32]{}, y, b.Param(l.project)), l.norm, m.dropout)
 		x = b.FeedForward(x, l.feed, m.dropout)
 	}
@@ -97,7 +118,9 @@ func (m *model) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.N
 			e = &example{} // of no nodes: all zeros
 		}
 		m.nodes.GraphTo(rows[k*nodes*width:(k+1)*nodes*width], mask[k*nodes:(k+1)*nodes], &e.Graph)
-		sendersTo(senders[k*nodes*nodes:(k+1)*nodes*nodes], nodes, &e.Graph)
+		if m.sets != nil {
+			sendersTo(senders[k*nodes*nodes:(k+1)*nodes*nodes], nodes, &e.Graph)
+		}
 		if places > 0 {
 			dst := positions[k*nodes*places : (k+1)*nodes*places]
 			clear(dst[copy(dst, e.positions):])

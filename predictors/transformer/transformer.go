@@ -1,11 +1,11 @@
-// Package pinat is the predictor of Lu et al., "PINAT: A Permutation INvariance
-// Augmented Transformer for NAS Predictor" (AAAI 2023): TNASP's transformer,
-// whose embedding and layers get heads that are permutation-invariant functions
-// of the sets of nodes that send to a node, trained by regression on the labels.
+// Package transformer is the transformers over the nodes of an architecture:
+// tnasp and pinat, of the same authors. Positions are a linear map of the graph's
+// Laplacian, and the labels are learned by regression. They differ in pinat's
+// permutation-invariant heads.
 //
 // Network and settings are those of the authors' code,
-// github.com/ShunLu91/PINAT; file names below are its own.
-package pinat
+// github.com/ShunLu91/PINAT; file names in comments are its own.
+package transformer
 
 import (
 	"cmp"
@@ -19,17 +19,12 @@ import (
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
-// Version rises whenever predictions with equal options change.
-const Version = 2
-
-// options are what a user may choose.
+// options are what a user of either may choose.
 type options struct {
 	Width    int     `option:"width" doc:"width of a node between layers"`
 	Layers   int     `option:"layers" doc:"number of transformer layers"`
 	Heads    int     `option:"heads" doc:"self-attention heads of a layer"`
-	SetHeads int     `option:"set-heads" doc:"permutation-invariant heads of a layer"`
-	SetWidth int     `option:"set-width" doc:"width of a permutation-invariant head inside"`
-	Head     int     `option:"head" doc:"width of a head's output"`
+	Head     int     `option:"head" doc:"width of a head"`
 	Inner    int     `option:"inner" doc:"width inside the position-wise networks"`
 	Hidden   int     `option:"hidden" doc:"width of the regressor's hidden layer"`
 	Position string  `option:"position" doc:"where a node stands: its row of the Laplacian, its entries in the first eigenvectors of the normalized one, or nothing" choices:"laplacian,eigenvectors,none"`
@@ -42,13 +37,30 @@ type options struct {
 	Prune    bool    `option:"prune" doc:"remove dead operations first"`
 }
 
-// defaults returns the published recipe: nasbench/models/model_factory.py and
-// nasbench/train_nasbench.py. pinat.py takes 2 self-attention heads whatever the
-// former says. Nothing is pruned there.
-func defaults() options {
+// setOptions are those and pinat's own. tnasp has no heads of sets.
+type setOptions struct {
+	options
+	SetHeads int `option:"set-heads" doc:"permutation-invariant heads of a layer"`
+	SetWidth int `option:"set-width" doc:"width of a permutation-invariant head inside"`
+}
+
+// published returns the published recipe but for the number of heads:
+// nasbench/models/model_factory.py and nasbench/train_nasbench.py. Nothing is
+// pruned there.
+func published() options {
 	return options{
-		Width: 80, Layers: 3, Heads: 2, SetHeads: 2, SetWidth: 16, Head: 64, Inner: 512, Hidden: 96,
-		Position: "laplacian", Dropout: .1, Label: "z-score", Epochs: 300, Batch: 10, Rate: 1e-4, Decay: 1e-3,
+		Width: 80, Layers: 3, Head: 64, Inner: 512, Hidden: 96, Position: "laplacian", Dropout: .1,
+		Label: "z-score", Epochs: 300, Batch: 10, Rate: 1e-4, Decay: 1e-3,
+	}
+}
+
+// notes are what both differ in from the published recipes.
+func notes() []string {
+	return []string{
+		"padding is masked; the authors' code attends to it",
+		"a position has as many numbers as the largest training graph has nodes; of a larger graph it is cut off",
+		"labels are standardized by the training set's moments; the authors take the whole space's",
+		"dead operations are not removed, as published (prune=true removes them)",
 	}
 }
 
@@ -58,8 +70,6 @@ func (o *options) check() error {
 		feature.CheckRange("width", o.Width, 1, 1024),
 		feature.CheckRange("layers", o.Layers, 1, 64),
 		feature.CheckRange("heads", o.Heads, 1, 64),
-		feature.CheckRange("set-heads", o.SetHeads, 1, 64),
-		feature.CheckRange("set-width", o.SetWidth, 1, 256),
 		feature.CheckRange("head", o.Head, 1, 1024),
 		feature.CheckRange("inner", o.Inner, 1, 4096),
 		feature.CheckRange("hidden", o.Hidden, 1, 4096),
@@ -82,9 +92,15 @@ func (o *options) check() error {
 // eigenvectors is how many of them give a node's position.
 const eigenvectors = 8
 
-// Predictor is the transformer.
+// Predictor is a transformer.
 type Predictor struct {
-	options    options
+	description plugins.Description
+	defaults    setOptions
+	// stream keeps the predictor's random numbers apart from those of others
+	// with the same seed.
+	stream uint64
+
+	options    setOptions
 	vocabulary plugins.Vocabulary
 	positions  *feature.Positions      // nil where none are used
 	evaluator  *fit.Evaluator[example] // nil before Fit
@@ -93,50 +109,37 @@ type Predictor struct {
 
 var _ plugins.Predictor = (*Predictor)(nil)
 
-// New returns the predictor.
-func New() *Predictor { return &Predictor{} }
-
 // Describe implements [plugins.Predictor].
-func (*Predictor) Describe(context.Context) (plugins.Description, error) {
-	return plugins.Description{
-		Name:    "pinat",
-		Version: Version,
-		Summary: "transformer with permutation-invariant heads, trained by regression",
-		Source:  "Lu et al., PINAT: A Permutation INvariance Augmented Transformer for NAS Predictor, AAAI 2023",
-		Notes: []string{
-			"settings of github.com/ShunLu91/PINAT",
-			"several searched cells are joined to one graph; tokens are its nodes, input and output among them; attributes of nodes and cells that vary over the training set are embedded beside the operation",
-			"the authors' tokens on NAS-Bench-201 are the six edges, and their permutation-invariant heads see the first four of them as the nodes of the cell; here they see the same graph as attention does",
-			"padding is masked; the authors' code attends to it",
-			"a position has as many numbers as the largest training graph has nodes; of a larger graph it is cut off",
-			"labels are standardized by the training set's moments; the authors take the whole space's",
-			"dead operations are not removed, as published (prune=true removes them)",
-		},
-		Options:        plugins.DescribeOptions(defaults()),
-		PredictsLabels: true,
-	}, nil
+func (p *Predictor) Describe(context.Context) (plugins.Description, error) { return p.description, nil }
+
+// choose returns the options with what a user gave.
+func (p *Predictor) choose(given map[string]string) (setOptions, error) {
+	o := p.defaults
+	if o.SetHeads == 0 {
+		err := plugins.SetOptions(&o.options, given)
+		return o, cmp.Or(err, o.check())
+	}
+	err := plugins.SetOptions(&o, given)
+	return o, cmp.Or(err, o.check(), feature.CheckRange("set-heads", o.SetHeads, 1, 64), feature.CheckRange("set-width", o.SetWidth, 1, 256))
 }
 
 // Fit implements [plugins.Predictor].
 func (p *Predictor) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
 	if err := p.fit(ctx, t); err != nil {
-		return plugins.Fitted{}, fmt.Errorf("fit pinat: %w", err)
+		return plugins.Fitted{}, fmt.Errorf("fit %s: %w", p.description.Name, err)
 	}
 	return plugins.Fitted{}, nil
 }
 
 func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
-	o := defaults()
-	if err := plugins.SetOptions(&o, t.Options); err != nil {
-		return err
-	}
-	if err := o.check(); err != nil {
+	o, err := p.choose(t.Options)
+	if err != nil {
 		return err
 	}
 	if err := feature.CheckLabels(t.Labels, t.Batch.Len()); err != nil {
 		return err
 	}
-	*p = Predictor{options: o, vocabulary: t.Vocabulary}
+	p.options, p.vocabulary, p.positions, p.evaluator = o, t.Vocabulary, nil, nil
 	examples, err := p.read(ctx, &t.Batch)
 	if err != nil {
 		return err
@@ -158,7 +161,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	labels := make([]float64, len(t.Labels))
 	feature.LabelsTo(labels, t.Labels, o.Label)
 	p.scale = feature.NewLabelScale(t.Labels, o.Label)
-	rng := rand.New(rand.NewPCG(t.Seed, stream))
+	rng := rand.New(rand.NewPCG(t.Seed, p.stream))
 	m := newModel(&o, feature.NewNodes(&t.Vocabulary, t.Batch.Networks, feature.Joined), width, rng)
 	err = fit.Train(ctx, m, examples, labels, fit.Options{
 		Epochs: o.Epochs, Batch: o.Batch, DropLast: true, Loss: fit.MSE,
@@ -170,10 +173,6 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	p.evaluator = fit.NewEvaluator(m)
 	return nil
 }
-
-// stream keeps pinat's random numbers apart from those of other predictors with
-// the same seed.
-const stream = 0x70696e6174
 
 // read returns each network as one graph, without positions.
 func (p *Predictor) read(ctx context.Context, b *plugins.Batch) ([]example, error) {
@@ -205,7 +204,7 @@ func (p *Predictor) place(ctx context.Context, examples []example) error {
 func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
 	values, err := p.predict(ctx, b)
 	if err != nil {
-		return nil, fmt.Errorf("predict with pinat: %w", err)
+		return nil, fmt.Errorf("predict with %s: %w", p.description.Name, err)
 	}
 	return values, nil
 }

@@ -1,4 +1,4 @@
-package pinat
+package transformer
 
 import (
 	"math"
@@ -32,8 +32,8 @@ type sets [3]setLayer
 // width numbers each, and one whose heads, of out numbers each, are summed.
 // Weights are Glorot-uniform over their last two dimensions, as PyTorch
 // Geometric's glorot draws them, and offsets 0.
-func newSets(rng *rand.Rand, name string, in, heads, width, out int) sets {
-	var s sets
+func newSets(rng *rand.Rand, name string, in, heads, width, out int) *sets {
+	s := new(sets)
 	for i := range s {
 		l, inside := &s[i], heads*width
 		if l.sum = i == len(s)-1; l.sum {
