@@ -127,8 +127,10 @@ func TestFewAndEqualLabels(t *testing.T) {
 // skips is a vocabulary with skip connections.
 func skips() plugins.Vocabulary {
 	return plugins.Vocabulary{Ops: []plugins.Op{
-		{Name: "in", Kind: plugins.KindInput}, {Name: "out", Kind: plugins.KindOutput},
-		{Name: "conv", Kind: plugins.KindConv, Kernel: 3}, {Name: "skip", Kind: plugins.KindSkip},
+		{Name: "in", Kind: plugins.KindInput},
+		{Name: "out", Kind: plugins.KindOutput},
+		{Name: "conv", Kind: plugins.KindConv, Kernel: 3},
+		{Name: "skip", Kind: plugins.KindSkip},
 	}}
 }
 

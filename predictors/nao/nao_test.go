@@ -119,8 +119,10 @@ func TestSequence(t *testing.T) {
 	training, _, _ := plugintest.Deal(t, 1)
 	training.Vocabulary = plugins.Vocabulary{
 		Ops: []plugins.Op{
-			{Name: "in", Kind: plugins.KindInput}, {Name: "out", Kind: plugins.KindOutput},
-			{Name: "conv", Kind: plugins.KindConv, Kernel: 3}, {Name: "pool", Kind: plugins.KindMaxPool, Kernel: 3},
+			{Name: "in", Kind: plugins.KindInput},
+			{Name: "out", Kind: plugins.KindOutput},
+			{Name: "conv", Kind: plugins.KindConv, Kernel: 3},
+			{Name: "pool", Kind: plugins.KindMaxPool, Kernel: 3},
 		},
 		CellAttrs: []string{"width"},
 	}
