@@ -8,9 +8,8 @@ import (
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/arch2vec"
 	"github.com/hypernas/hypernas/predictors/brpnas"
-	"github.com/hypernas/hypernas/predictors/flan"
+	"github.com/hypernas/hypernas/predictors/flow"
 	"github.com/hypernas/hypernas/predictors/forest"
-	"github.com/hypernas/hypernas/predictors/gates"
 	"github.com/hypernas/hypernas/predictors/gbdt"
 	"github.com/hypernas/hypernas/predictors/gp"
 	"github.com/hypernas/hypernas/predictors/hypernas"
@@ -79,8 +78,8 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"brpnas", func() plugins.Predictor { return brpnas.New() }},
 		{"tnasp", func() plugins.Predictor { return transformer.NewTNASP() }},
 		{"pinat", func() plugins.Predictor { return transformer.NewPINAT() }},
-		{"gates", func() plugins.Predictor { return gates.New() }},
-		{"flan", func() plugins.Predictor { return flan.New() }},
+		{"gates", func() plugins.Predictor { return flow.NewGATES() }},
+		{"flan", func() plugins.Predictor { return flow.NewFLAN() }},
 		{"arch2vec", func() plugins.Predictor { return arch2vec.New() }},
 		{"hypernas", func() plugins.Predictor { return hypernas.New() }},
 		{"hypernas-plus", func() plugins.Predictor { return hypernas.NewPlus() }},

@@ -1,8 +1,7 @@
-package flan
+package flow
 
 import (
 	"fmt"
-	"math"
 	"math/rand/v2"
 
 	"gorgonia.org/gorgonia"
@@ -14,17 +13,16 @@ import (
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
-// Widths of FLAN's code that are no options: see [defaults].
+// Widths of FLAN's code that are no options: see [flanDefaults].
 const (
-	startWidth = 96  // of the nodes' first vectors
 	headWidth  = 200 // of the head's layers
 	headLayers = 3
 	// updateScale multiplies what refines the embeddings of operations.
 	updateScale = .1
 )
 
-// layer is the two flows of one layer.
-type layer struct {
+// flanLayer is the two flows of one layer.
+type flanLayer struct {
 	dense     *fuse.Parameter[float32] // weights of the dense graph flow
 	bias      *fuse.Parameter[float32]
 	gate      fit.Linear               // of the dense graph flow, from the operation's embedding
@@ -34,8 +32,8 @@ type layer struct {
 	norm      fit.Norm
 }
 
-func newLayer(rng *rand.Rand, name string, in, out, embedding int) layer {
-	return layer{
+func newFLANLayer(rng *rand.Rand, name string, in, out, embedding int) flanLayer {
+	return flanLayer{
 		// The code draws these from the width of what comes out.
 		dense:     fuse.NewParameter[float32](name+" dense", in, out).Kaiming(rng, out),
 		bias:      fuse.NewParameter[float32](name+" bias", out).Kaiming(rng, out),
@@ -47,50 +45,33 @@ func newLayer(rng *rand.Rand, name string, in, out, embedding int) layer {
 	}
 }
 
-// model is the network's weights.
-type model struct {
-	vocabulary *plugins.Vocabulary
-	nodes      *feature.Nodes
-	pool       float32 // factor of the sum over nodes
-	steps      int
-	dropout    float64
+// flan is the network's weights.
+type flan struct {
+	stem
+	steps   int
+	dropout float64
 
-	operations *fuse.Parameter[float32] // embeddings of operations
-	kinds      *fuse.Parameter[float32] // embeddings of sources and of other nodes
-	start      fit.Linear
-	forward    []layer
-	backward   []layer
-	turn       [2]fit.Linear // from what reaches the output to what flows back
-	update     [2]fit.Linear
-	head       []fit.Linear
+	forward  []flanLayer
+	backward []flanLayer
+	turn     [2]fit.Linear // from what reaches the output to what flows back
+	update   [2]fit.Linear
+	head     []fit.Linear
 }
 
-var _ fit.Model[feature.Graph] = (*model)(nil)
+var _ fit.Model[feature.Graph] = (*flan)(nil)
 
-// newModel draws the weights. All sums over nodes are divided by largest.
-func newModel(o *options, v *plugins.Vocabulary, nodes *feature.Nodes, largest int, rng *rand.Rand) *model {
-	m := &model{vocabulary: v, nodes: nodes, pool: 1 / float32(largest), steps: o.Timesteps, dropout: o.Dropout}
-	m.operations = fuse.NewParameter[float32]("operations", nodes.Dim(), o.Embedding).Normal(rng, 1)
-	// Numbers that stand beside an operation weigh as much as it does.
-	if numbers := nodes.Dim() - len(v.Ops); numbers > 0 {
-		scale := float32(1 / math.Sqrt(float64(numbers)))
-		rows := m.operations.Data[len(v.Ops)*o.Embedding:]
-		for i := range rows {
-			rows[i] *= scale
-		}
-	}
-	m.kinds = fuse.NewParameter[float32]("kinds of node", 2, o.Embedding).Normal(rng, 1)
-	clear(m.kinds.Data[o.Embedding:]) // other nodes begin with zeros
-	m.start = fit.NewLinear(rng, "start", o.Embedding, startWidth)
+// newFLAN draws the weights. All sums over nodes are divided by largest.
+func newFLAN(o *flanOptions, v *plugins.Vocabulary, nodes *feature.Nodes, largest int, rng *rand.Rand) *flan {
+	m := &flan{stem: newStem(v, nodes, o.Embedding, largest, rng), steps: o.Timesteps, dropout: o.Dropout}
 	in := startWidth
 	for l := range o.Layers {
-		m.forward = append(m.forward, newLayer(rng, fmt.Sprintf("forward %d", l), in, o.Width, o.Embedding))
+		m.forward = append(m.forward, newFLANLayer(rng, fmt.Sprintf("forward %d", l), in, o.Width, o.Embedding))
 		in = o.Width
 	}
 	if o.Timesteps > 1 {
 		m.turn = [2]fit.Linear{fit.NewLinear(rng, "turn", o.Width, o.Width), fit.NewLinear(rng, "turn out", o.Width, o.Width)}
 		for l := range o.Layers {
-			m.backward = append(m.backward, newLayer(rng, fmt.Sprintf("backward %d", l), o.Width, o.Width, o.Embedding))
+			m.backward = append(m.backward, newFLANLayer(rng, fmt.Sprintf("backward %d", l), o.Width, o.Width, o.Embedding))
 		}
 		m.update = [2]fit.Linear{
 			fit.NewLinear(rng, "update", o.Embedding+2*o.Width, o.Width), fit.NewLinear(rng, "update out", o.Width, o.Embedding),
@@ -104,20 +85,10 @@ func newModel(o *options, v *plugins.Vocabulary, nodes *feature.Nodes, largest i
 	return m
 }
 
-// Size implements [fit.Model]. Steps are longer where graphs are, since a network
-// is kept for each size.
-func (m *model) Size(g *feature.Graph) int {
-	if n := len(g.Nodes); n > 16 {
-		return fit.Pad(n, 16)
-	}
-	return fit.Pad(len(g.Nodes), 4)
-}
-
 // Build implements [fit.Model].
-func (m *model) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.Node, set func(int, *feature.Graph)) {
-	width, square := m.nodes.Dim(), nodes*nodes
-	operations, rows := b.Input("operations", graphs, nodes, width)
-	kinds, flags := b.Input("kinds of node", graphs, nodes, 2)
+func (m *flan) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.Node, set func(int, *feature.Graph)) {
+	square := nodes * nodes
+	embedding, start, begin := m.begin(b, graphs, nodes)
 	forward, feeds := b.Input("forward", graphs, nodes, nodes)
 	live, mask := b.Input("mask", graphs, nodes)
 	pooled, counts := b.Input("pooled", graphs, nodes)
@@ -128,8 +99,6 @@ func (m *model) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.N
 		last, ends = b.Input("last", graphs, nodes)
 	}
 
-	embedding := b.Apply(&kern.Linear[float32]{}, operations, b.Param(m.operations))
-	start := b.Linear(b.Apply(&kern.Linear[float32]{}, kinds, b.Param(m.kinds)), m.start, false)
 	x := m.flow(b, start, m.forward, embedding, forward, live)
 	for range m.steps - 1 {
 		z := b.Apply(&kern.Pool[float32]{Scale: 1}, x, last)
@@ -154,20 +123,7 @@ func (m *model) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.N
 		if g == nil {
 			g = &feature.Graph{} // of no nodes: all zeros
 		}
-		own := rows[k*nodes*width : (k+1)*nodes*width]
-		m.nodes.GraphTo(own, mask[k*nodes:(k+1)*nodes], g)
-		counts := counts[k*nodes : (k+1)*nodes]
-		copy(counts, mask[k*nodes:])
-		flags := flags[k*nodes*2 : (k+1)*nodes*2]
-		clear(flags)
-		for i, source := range g.Sources(m.vocabulary) {
-			if !source {
-				flags[2*i+1] = 1
-				continue
-			}
-			flags[2*i], counts[i] = 1, 0
-			clear(own[i*width : (i+1)*width]) // a source has no operation
-		}
+		begin(k, g, mask[k*nodes:(k+1)*nodes], counts[k*nodes:(k+1)*nodes])
 		if m.steps == 1 {
 			g.FlowTo(feeds[k*square:(k+1)*square], nil, nodes)
 			return
@@ -182,7 +138,7 @@ func (m *model) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.N
 }
 
 // flow returns x after the layers, with the operations' embeddings at the gates.
-func (m *model) flow(b *fit.Builder, x *gorgonia.Node, layers []layer, embedding, edges, live *gorgonia.Node) *gorgonia.Node {
+func (m *flan) flow(b *fit.Builder, x *gorgonia.Node, layers []flanLayer, embedding, edges, live *gorgonia.Node) *gorgonia.Node {
 	for i, l := range layers {
 		dense := b.Apply(&kern.Flow[float32]{},
 			b.Apply(&kern.Linear[float32]{}, x, b.Param(l.dense)), b.Linear(embedding, l.gate, false), edges, b.Param(l.bias))
