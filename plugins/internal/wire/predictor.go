@@ -64,12 +64,9 @@ func receiveTraining(stream grpc.ClientStreamingServer[pb.FitRequest, pb.FitResp
 		return nil, fmt.Errorf("receive training: %w", err)
 	}
 	header := first.GetHeader()
-	if header == nil {
-		return nil, fmt.Errorf("%w: fit does not begin with a header", plugins.ErrInput)
-	}
-	v, err := fromproto.Vocabulary(header.GetVocabulary())
+	v, err := readHeader(header, "fit")
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", plugins.ErrInput, err)
+		return nil, err
 	}
 	t := &plugins.Training{Vocabulary: v, Options: header.GetOptions(), Seed: header.GetSeed()}
 	for {
@@ -97,6 +94,19 @@ func receiveTraining(stream grpc.ClientStreamingServer[pb.FitRequest, pb.FitResp
 			return nil, fmt.Errorf("%w: %w", plugins.ErrInput, err)
 		}
 	}
+}
+
+// readHeader returns the vocabulary of the header that call begins with, or
+// should.
+func readHeader(header *pb.FitHeader, call string) (plugins.Vocabulary, error) {
+	if header == nil {
+		return plugins.Vocabulary{}, fmt.Errorf("%w: %s does not begin with a header", plugins.ErrInput, call)
+	}
+	v, err := fromproto.Vocabulary(header.GetVocabulary())
+	if err != nil {
+		return v, fmt.Errorf("%w: %w", plugins.ErrInput, err)
+	}
+	return v, nil
 }
 
 func appendLabelled(t *plugins.Training, m *pb.LabelledBlock) error {

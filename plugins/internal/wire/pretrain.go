@@ -51,12 +51,9 @@ func receivePretraining(stream grpc.ClientStreamingServer[pb.PretrainRequest, pb
 		return nil, fmt.Errorf("receive pretraining: %w", err)
 	}
 	header := first.GetHeader()
-	if header == nil {
-		return nil, fmt.Errorf("%w: pretrain does not begin with a header", plugins.ErrInput)
-	}
-	v, err := fromproto.Vocabulary(header.GetVocabulary())
+	v, err := readHeader(header, "pretrain")
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", plugins.ErrInput, err)
+		return nil, err
 	}
 	p := &plugins.Pretraining{Vocabulary: v, Options: header.GetOptions(), Seed: header.GetSeed()}
 	for {

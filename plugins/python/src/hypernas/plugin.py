@@ -59,8 +59,25 @@ def format_default(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
+class _Call:
+    """What a fit and a pretraining have in common."""
+
+    seed: int
+    cancelled: Callable[[], bool]
+
+    @property
+    def numpy_seed(self) -> int:
+        """The seed in 32 bits, for libraries that take no more (scikit-learn)."""
+        return (self.seed ^ self.seed >> 32) & 0xFFFFFFFF
+
+    def check(self) -> None:
+        """Raise Cancelled if the host no longer wants an answer. Long ones call it at least once a second."""
+        if self.cancelled():
+            raise Cancelled
+
+
 @dataclass
-class Training:
+class Training(_Call):
     """What a predictor learns from."""
 
     batch: Batch
@@ -76,19 +93,9 @@ class Training:
     def vocabulary(self) -> Vocabulary:
         return self.batch.vocabulary
 
-    @property
-    def numpy_seed(self) -> int:
-        """The seed in 32 bits, for libraries that take no more (scikit-learn)."""
-        return (self.seed ^ self.seed >> 32) & 0xFFFFFFFF
-
-    def check(self) -> None:
-        """Raise Cancelled if the host no longer wants an answer. Long fits call it at least once a second."""
-        if self.cancelled():
-            raise Cancelled
-
 
 @dataclass
-class Pretraining:
+class Pretraining(_Call):
     """What a predictor learns from without labels."""
 
     pool: Batch  # at least one architecture
@@ -100,16 +107,6 @@ class Pretraining:
     @property
     def vocabulary(self) -> Vocabulary:
         return self.pool.vocabulary
-
-    @property
-    def numpy_seed(self) -> int:
-        """The seed in 32 bits, for libraries that take no more (scikit-learn)."""
-        return (self.seed ^ self.seed >> 32) & 0xFFFFFFFF
-
-    def check(self) -> None:
-        """Raise Cancelled if the host no longer wants an answer. Long pretrainings call it at least once a second."""
-        if self.cancelled():
-            raise Cancelled
 
 
 class Plugin:
