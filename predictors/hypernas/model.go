@@ -28,10 +28,6 @@ type model[T kern.Float] struct {
 	u          *fuse.Parameter[T]
 }
 
-// imageChannels is what space-to-depth makes of a gray image: the four pixels
-// of each 2 x 2 square.
-const imageChannels = 4
-
 // newModel draws the weights. u starts at 1.
 func newModel[T kern.Float](o *options, features int, kernels []int, rng *rand.Rand) *model[T] {
 	m := &model[T]{options: o, features: features, kernels: kernels}
@@ -132,59 +128,6 @@ func (m *model[T]) regress(g *fuse.Graph[T], in *inputs[T], h *gorgonia.Node, tr
 	return g.Apply(&kern.Linear[T]{}, x, g.Param(m.regressor[2]), g.Param(m.regressor[3]))
 }
 
-// classify adds the hypernetwork and the target networks and returns the mean
-// cross-entropy of the batch's first networks.
-func (m *model[T]) classify(g *fuse.Graph[T], in *inputs[T], cells []*gorgonia.Node) *gorgonia.Node {
-	o := m.options
-	in.targets = min(o.TargetBatch, in.networks)
-	a, n, blocks := in.targets, in.nodes, o.TargetImages/kern.Lanes
-	const side = images.Side / 2
-	x, pixels := g.Input("images", 1, blocks, imageChannels, side, side, kern.Lanes)
-	labels, classes := g.Input("classes", o.TargetImages)
-	in.images, in.classes = pixels, classes
-	x = g.Apply(&kern.Conv[T]{K: 3}, x, g.Param(m.stem))
-	x = g.Apply(&kern.BatchNorm[T]{ReLU: true}, x)
-
-	in.positions = thin(in.cells, o.TargetCells)
-	for i, position := range in.positions {
-		ops, codes := g.Input("operations", a, n)
-		edges, matrix := g.Input("edges", a, n, n)
-		output, last := g.Input("output", a)
-		in.codes, in.edges, in.outputs = append(in.codes, codes), append(in.edges, matrix), append(in.outputs, last)
-
-		nodes := g.Apply(&kern.Take[T]{N: a}, cells[position])
-		args := []*gorgonia.Node{x, ops, edges, output}
-		for _, w := range m.heads {
-			y := g.Apply(&kern.Linear[T]{ReLU: true}, nodes, g.Param(w[0]), g.Param(w[1]))
-			args = append(args, g.Apply(&kern.Linear[T]{}, y, g.Param(w[2]), g.Param(w[3])))
-		}
-		x = g.Apply(&kern.Cell[T]{Sizes: m.kernels}, args...)
-		if i < len(in.positions)-1 && i < halvings {
-			x = g.Apply(&kern.Halve[T]{}, x)
-		}
-	}
-	x = g.Apply(&kern.BatchNorm[T]{ReLU: true}, x)
-	x = g.Apply(&kern.GlobalPool[T]{}, x)
-	x = g.Apply(&kern.Linear[T]{}, x, g.Param(m.classifier[0]), g.Param(m.classifier[1]))
-	each := g.Apply(&kern.CrossEntropy[T]{}, x, labels)
-	weights, data := g.Input("target weights", a)
-	in.targetWeights = data
-	return g.Apply(&kern.Mean[T]{}, each, weights)
-}
-
-// halvings is how often images are halved: from 8 to 4 pixels.
-const halvings = 1
-
-// thin returns at most most of the positions below n, evenly spread.
-func thin(n, most int) []int {
-	most = min(n, most)
-	positions := make([]int, most)
-	for i := range positions {
-		positions[i] = i * n / most
-	}
-	return positions
-}
-
 // trainer is the model's losses on batches of one shape. Its outputs are the
 // losses of the tasks: regression and, with a hypernetwork, classification.
 func (m *model[T]) trainer(s shape, solver gorgonia.Solver) (*fuse.Trainer[T], *inputs[T], error) {
@@ -206,7 +149,8 @@ func (m *model[T]) trainer(s shape, solver gorgonia.Solver) (*fuse.Trainer[T], *
 		t, err := fuse.NewTrainer(g, solver, loss, loss)
 		return t, in, err
 	}
-	auxiliary := m.classify(g, in, cells)
+	each, counts := m.classify(g, in, cells)
+	auxiliary := g.Apply(&kern.Mean[T]{}, each, counts)
 	total := g.Apply(&kern.AdaptiveLoss[T]{Q: m.options.Q, Attached: m.options.Attached}, loss, auxiliary, g.Param(m.u))
 	t, err := fuse.NewTrainer(g, solver, total, loss, auxiliary)
 	return t, in, err
@@ -248,55 +192,5 @@ func (in *inputs[T]) set(b int, encoding *feature.Nodes, loops bool, net *networ
 	}
 	if b < in.targets {
 		in.setTarget(b, net)
-	}
-}
-
-// setTarget writes the target network of number b.
-func (in *inputs[T]) setTarget(b int, net *network) {
-	n := in.nodes
-	in.targetWeights[b] = 0
-	if net != nil {
-		in.targetWeights[b] = 1
-	}
-	for i, position := range in.positions {
-		codes, edges := in.codes[i][b*n:(b+1)*n], in.edges[i][b*n*n:(b+1)*n*n]
-		clear(codes)
-		clear(edges)
-		in.outputs[i][b] = 0
-		if net == nil || position >= len(net.cells) {
-			// A sequence that has ended passes on what it has.
-			codes[0] = kern.CellInput
-			continue
-		}
-		c := net.cells[position]
-		for k, code := range c.target {
-			codes[k] = T(code)
-		}
-		for _, e := range c.edges {
-			edges[e.From*n+e.To] = 1
-		}
-		in.outputs[i][b] = T(len(c.nodes) - 1)
-	}
-}
-
-// setImages writes auxiliary images, count of which start at image from.
-func (in *inputs[T]) setImages(set *images.Set, from int) {
-	const side = images.Side / 2
-	at := 0
-	for block := range len(in.classes) / kern.Lanes {
-		for channel := range imageChannels {
-			for y := range side {
-				for x := range side {
-					for lane := range kern.Lanes {
-						image := set.Pixels[(from+block*kern.Lanes+lane)*images.Side*images.Side:]
-						in.images[at] = T(image[(2*y+channel/2)*images.Side+2*x+channel%2])
-						at++
-					}
-				}
-			}
-		}
-	}
-	for i := range in.classes {
-		in.classes[i] = T(set.Labels[from+i])
 	}
 }

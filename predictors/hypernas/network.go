@@ -1,7 +1,6 @@
 package hypernas
 
 import (
-	"github.com/hypernas/hypernas/internal/nn/kern"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
 )
@@ -36,10 +35,6 @@ type reader struct {
 	// ascending.
 	kernels []int
 }
-
-// largestKernel is the largest convolution of a target network: its images are
-// 8 pixels wide.
-const largestKernel = 7
 
 // newReader returns a reader whose target networks have the convolutions that
 // occur in the given networks.
@@ -79,17 +74,6 @@ func sequence(n *plugins.Network) []plugins.Step {
 	return steps
 }
 
-// kernel returns the size of the convolution that stands for op in a target
-// network: odd and at most largestKernel; 0 if none does. An operation with
-// weights but no window is one of size 1, but for squeeze-excite, a gate, which
-// passes its input through.
-func kernel(op *plugins.Op) int {
-	if !op.Kind.HasWeights() || op.Kind == plugins.KindSqueezeExcite {
-		return 0
-	}
-	return min(max(op.Kernel, 1)|1, largestKernel)
-}
-
 // read returns n in the encoder's form.
 func (r *reader) read(n *plugins.Network) network {
 	cells := make([]*cell, len(n.Cells))
@@ -114,25 +98,4 @@ func (r *reader) readCell(c *plugins.Cell) *cell {
 		out.target = append(out.target, r.target(&r.vocabulary.Ops[n.Op]))
 	}
 	return out
-}
-
-// target returns the code of an operation in a target network.
-func (r *reader) target(op *plugins.Op) int {
-	switch op.Kind {
-	case plugins.KindInput:
-		return kern.CellInput
-	case plugins.KindNone:
-		return kern.CellNone
-	case plugins.KindAvgPool:
-		return kern.CellAverage
-	case plugins.KindMaxPool:
-		return kern.CellMax
-	}
-	for i, k := range r.kernels {
-		// An operation that no training network has takes the next size.
-		if own := kernel(op); own > 0 && (own <= k || i == len(r.kernels)-1) {
-			return kern.CellConv + i
-		}
-	}
-	return kern.CellPass
 }
