@@ -18,7 +18,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -30,7 +29,7 @@ import (
 )
 
 // Version rises whenever predictions with equal options change.
-const Version = 1
+const Version = 2
 
 // options are what a user may choose.
 type options struct {
@@ -42,7 +41,7 @@ type options struct {
 	Batch   int     `option:"batch" doc:"architectures in a training step, of which all ordered pairs count"`
 	Rate    float64 `option:"rate" doc:"learning rate of AdamW at the start; it falls to 0 along a cosine"`
 	Decay   float64 `option:"decay" doc:"weight decay of AdamW"`
-	Prune   bool    `option:"prune" doc:"remove dead operations and join the ends of skip connections"`
+	Prune   bool    `option:"prune" doc:"remove dead operations and what passes on its input unchanged, skip connections among them"`
 }
 
 // defaults returns the published recipe but for the batch, which is 64 pairs
@@ -99,7 +98,7 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 			"the published predictor sorts architectures by comparison; here each has a value, half the relation's log-odds in either order, and sorting by the antisymmetric part of the comparison gives the same order",
 			"a step embeds 16 architectures and learns from all their ordered pairs, where a published step embeds both architectures of 64 pairs; an epoch passes the architectures once, not all n(n-1) pairs, and neither checkpoints nor early stopping on the training loss are used",
 			"the target of a pair is the softmax of the two labels, as published; the labels' unit sets how sharp it is, and label=z-score or rank-gauss make it the same everywhere",
-			"several searched cells are joined to one graph; attributes that vary over the training set stand beside the one-hot operation; removed operations are not kept as nodes without edges",
+			"several searched cells are joined to one graph; attributes that vary over the training set stand beside the one-hot operation; removed operations are not kept as nodes without edges, and inner inputs and outputs of cells that pass on one node's output are removed like skips",
 			"the search that the paper builds on the predictor is not part of it",
 		},
 		Options: plugins.DescribeOptions(defaults()),
@@ -122,21 +121,13 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	rows := t.Batch.Len()
-	if rows == 0 || len(t.Labels) != rows {
-		return fmt.Errorf("%w: %d labels for %d architectures", plugins.ErrInput, len(t.Labels), rows)
-	}
-	if slices.ContainsFunc(t.Labels, func(y float64) bool { return y-y != 0 }) {
-		return fmt.Errorf("%w: a label is not finite", plugins.ErrInput)
+	if err := feature.CheckLabels(t.Labels, t.Batch.Len()); err != nil {
+		return err
 	}
 	*p = Predictor{options: o, vocabulary: t.Vocabulary}
-	labels := slices.Clone(t.Labels)
-	switch o.Label {
-	case "rank-gauss":
-		feature.RankGaussTo(labels, labels)
-	case "z-score":
-		feature.ZScoreTo(labels, labels)
-	default:
+	labels := make([]float64, len(t.Labels))
+	feature.LabelsTo(labels, t.Labels, o.Label)
+	if o.Label == "raw" {
 		// Only differences count; near 0 they are exact in float32.
 		mean, _ := feature.Moments(labels)
 		for i := range labels {
@@ -169,7 +160,7 @@ func (p *Predictor) read(b *plugins.Batch) []feature.Graph {
 	for i := range graphs {
 		graphs[i] = feature.Join(&p.vocabulary, &b.Networks[i], p.options.Prune)
 		if p.options.Prune {
-			graphs[i] = bypass(&p.vocabulary, graphs[i])
+			graphs[i] = graphs[i].Contract(&p.vocabulary)
 		}
 	}
 	return graphs

@@ -3,14 +3,12 @@ package brpnas
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 
 	"gorgonia.org/gorgonia"
 
 	"github.com/hypernas/hypernas/internal/nn/fit"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/internal/nn/kern"
-	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
@@ -117,35 +115,4 @@ func (m *model) Build(b *fit.Builder, graphs, nodes int) (prediction *gorgonia.N
 		}
 		copy(first[k*nodes:(k+1)*nodes], edges)
 	}
-}
-
-// bypass returns g without its skip connections: what led to one leads to
-// where it led. An edge that is given twice counts once.
-func bypass(v *plugins.Vocabulary, g feature.Graph) feature.Graph {
-	var out feature.Graph
-	at := make([]int, len(g.Nodes))     // the node's place in out, or -1
-	from := make([][]int, len(g.Nodes)) // the nodes of out that a node stands for
-	in := make([][]int, len(g.Nodes))
-	for _, e := range g.Edges {
-		in[e.To] = append(in[e.To], e.From)
-	}
-	for i, node := range g.Nodes {
-		var sources []int
-		for _, j := range in[i] {
-			sources = append(sources, from[j]...)
-		}
-		slices.Sort(sources)
-		sources = slices.Compact(sources)
-		if v.Ops[node.Op].Kind == plugins.KindSkip {
-			at[i], from[i] = -1, sources
-			continue
-		}
-		at[i] = len(out.Nodes)
-		from[i] = []int{at[i]}
-		out.Nodes, out.Steps = append(out.Nodes, node), append(out.Steps, g.Steps[i])
-		for _, j := range sources {
-			out.Edges = append(out.Edges, plugins.Edge{From: j, To: at[i]})
-		}
-	}
-	return out
 }

@@ -17,8 +17,12 @@ import (
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
-// Version rises whenever predictions with equal options change.
-const Version = 1
+// Version and BananasVersion rise whenever predictions of mlp and of bananas
+// with equal options change.
+const (
+	Version        = 1
+	BananasVersion = 2
+)
 
 // options are what a user may choose.
 type options struct {
@@ -84,6 +88,7 @@ func (o *options) check() error {
 type Predictor struct {
 	description plugins.Description
 	defaults    options
+	stream      uint64
 
 	set        *feature.Set
 	shift      []float64                 // of the set's columns, before
@@ -96,8 +101,9 @@ var _ plugins.Predictor = (*Predictor)(nil)
 
 // New returns mlp, the single network.
 func New() *Predictor {
-	return &Predictor{defaults: single(), description: plugins.Description{
+	return &Predictor{defaults: single(), stream: stream, description: plugins.Description{
 		Name:    "mlp",
+		Version: Version,
 		Summary: "feedforward network on path encoding",
 		Source:  "encoding: White et al., BANANAS: Bayesian Optimization with Neural Architectures for Neural Architecture Search, AAAI 2021, arXiv 1910.11858",
 		Notes: []string{
@@ -110,8 +116,9 @@ func New() *Predictor {
 
 // NewBananas returns bananas, the ensemble.
 func NewBananas() *Predictor {
-	return &Predictor{defaults: bananas(), description: plugins.Description{
+	return &Predictor{defaults: bananas(), stream: bananasStream, description: plugins.Description{
 		Name:    "bananas",
+		Version: BananasVersion,
 		Summary: "ensemble of five feedforward networks on path encoding",
 		Source:  "White et al., BANANAS: Bayesian Optimization with Neural Architectures for Neural Architecture Search, AAAI 2021, arXiv 1910.11858",
 		Notes: []string{
@@ -127,7 +134,6 @@ func NewBananas() *Predictor {
 // Describe implements [plugins.Predictor].
 func (p *Predictor) Describe(context.Context) (plugins.Description, error) {
 	d := p.description
-	d.Version = Version
 	d.Options = plugins.DescribeOptions(p.defaults)
 	return d, nil
 }
@@ -179,7 +185,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 	}
 	var evaluators []*fit.Evaluator[example]
 	for member := range o.Members {
-		rng := rand.New(rand.NewPCG(t.Seed, stream+uint64(member)))
+		rng := rand.New(rand.NewPCG(t.Seed, p.stream+uint64(member)))
 		m := newModel(&o, len(p.scale), rng)
 		if err := fit.Train(ctx, m, examples, labels, train, rng); err != nil {
 			return plugins.Fitted{}, err
@@ -193,9 +199,12 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 // beta2 of Adam is what the authors take (meta_neural_net.py).
 const beta2 = .99
 
-// stream keeps the random numbers apart from those of other predictors with the
-// same seed; each member has the next one.
-const stream = 0x6d6c7000
+// The streams keep the random numbers apart from those of other predictors with
+// the same seed; each member has the next one.
+const (
+	stream        = 0x6d6c7000
+	bananasStream = 0x62616e00
+)
 
 // standardize finds what takes the columns of the training set to mean 0 and
 // deviation 1, or leaves them as they are.

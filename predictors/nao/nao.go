@@ -120,12 +120,17 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	*p = Predictor{options: o, vocabulary: t.Vocabulary}
 	graphs := make([]feature.Graph, t.Batch.Len())
 	for i := range graphs {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		graphs[i] = feature.Join(&p.vocabulary, &t.Batch.Networks[i], o.Prune)
 	}
 	p.language = newLanguage(&p.vocabulary, graphs)
 	sequences := make([][]int, len(graphs))
+	longest := 0
 	for i := range graphs {
 		sequences[i] = p.language.write(&graphs[i], starts(&p.vocabulary, &graphs[i]))
+		longest = max(longest, len(sequences[i]))
 	}
 	labels := make([]float64, len(t.Labels))
 	feature.LabelsTo(labels, t.Labels, o.Label)
@@ -133,7 +138,8 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	m := newModel(&p.options, p.language.size, rng)
 	// Steps of equal size: of 156 architectures 78, not 100 and 56, since a short
 	// step costs as much as a full one.
-	steps := (len(sequences) + o.Batch - 1) / o.Batch
+	batch := max(min(o.Batch, mostTokens/longest, mostPairs/(longest*longest)), 1)
+	steps := (len(sequences) + batch - 1) / batch
 	err := fit.Train(ctx, m, sequences, labels, fit.Options{
 		Epochs: o.Epochs, Batch: (len(sequences) + steps - 1) / steps, Loss: m.loss,
 		Adam: fuse.AdamOptions{Decay: o.Decay, Coupled: true, Clip: 5}, Rate: fit.Constant(o.Rate),
@@ -144,6 +150,15 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	p.evaluator = fit.NewEvaluator(m)
 	return nil
 }
+
+// mostTokens and mostPairs bound the sequences of a training step, padding
+// included, and the pairs of tokens that its attention weighs: a step must take
+// less than a second, in which a fit sees that it was cancelled, and its memory
+// some hundred MB. The spaces of this project stay below them.
+const (
+	mostTokens = 1 << 15
+	mostPairs  = 1 << 23
+)
 
 // stream keeps nao's random numbers apart from those of other predictors with
 // the same seed.
@@ -157,6 +172,9 @@ func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 	}
 	sequences := make([][]int, b.Len())
 	for i := range sequences {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("predict with nao: %w", ctx.Err())
+		}
 		g := feature.Join(&p.vocabulary, &b.Networks[i], p.options.Prune)
 		sequences[i] = p.language.write(&g, starts(&p.vocabulary, &g))
 	}
