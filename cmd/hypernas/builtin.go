@@ -81,8 +81,22 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"gates", func() plugins.Predictor { return flow.NewGATES() }},
 		{"flan", func() plugins.Predictor { return flow.NewFLAN() }},
 		{"arch2vec", func() plugins.Predictor { return arch2vec.New() }},
-		{"hypernas", func() plugins.Predictor { return hypernas.New() }},
+		{"hypernas", func() plugins.Predictor { return &hypernas.Predictor{CIFAR10: cifar10(registry.User())} }},
 		{"hypernas-plus", func() plugins.Predictor { return hypernas.NewPlus() }},
+	}
+}
+
+// cifar10 returns CIFAR-10's archive as files holds it. A predictor's process
+// finds the cache as every process does: XDG_CACHE_HOME and HOME are passed on.
+func cifar10(files registry.Source) hypernas.Archive {
+	// The archive holds 60,000 images of 3,073 bytes and a few short texts.
+	const most = 200 << 20
+	return func(each func(name string, body []byte) error) error {
+		data, err := files.Read("cifar10", "cifar-10-binary.tar.gz")
+		if err != nil {
+			return err
+		}
+		return registry.TarGz(data, most, each)
 	}
 }
 

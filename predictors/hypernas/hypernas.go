@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"github.com/hypernas/hypernas/internal/images"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
@@ -16,6 +15,9 @@ const Version = 1
 
 // Predictor is HyperNAS.
 type Predictor struct {
+	// CIFAR10 is what aux=cifar10 reads; nil where there is no cache of data.
+	CIFAR10 Archive
+
 	options    options
 	reader     *reader
 	nodes      *feature.Nodes
@@ -40,7 +42,7 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 			"the paper's code is unreleased: encoder, global encoding, hypernetwork and adaptive loss as the paper gives them",
 			"open in the paper and chosen by ablation: dead operations removed, layer normalization, self loops, sum pooling, AdamW with one cycle",
 			"ours: three networks averaged (members=1 for one)",
-			"auxiliary images are the project's generated training images; target networks have 4 channels on 8 x 8 pixels",
+			"auxiliary images are the project's generated training images, or those that aux names; target networks have 4 channels on 8 x 8 pixels",
 		},
 		Options:        plugins.DescribeOptions(defaults()),
 		PredictsLabels: true,
@@ -68,11 +70,20 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 	if rows == 0 || len(t.Labels) != rows {
 		return nil, fmt.Errorf("%w: %d labels for %d architectures", plugins.ErrInput, len(t.Labels), rows)
 	}
-	*p = Predictor{options: o, vocabulary: t.Vocabulary}
+	*p = Predictor{CIFAR10: p.CIFAR10, options: o, vocabulary: t.Vocabulary}
 	p.reader = newReader(&p.vocabulary, o.Prune, t.Batch.Networks)
 	p.nodes = feature.NewNodes(&p.vocabulary, t.Batch.Networks, sequence)
-	if o.Hypernetwork && len(p.reader.kernels) == 0 {
+	var set *auxiliary
+	switch {
+	case o.Hypernetwork && len(p.reader.kernels) == 0:
 		warnings = append(warnings, "no architecture has an operation with weights to generate, so hypernas trained without its hypernetwork")
+	case o.Hypernetwork:
+		if set, err = newAuxiliary(ctx, o.Auxiliary, o.AuxiliaryPool, auxiliarySeed, p.CIFAR10); err != nil {
+			return nil, err
+		}
+		if set.note != "" {
+			warnings = append(warnings, set.note)
+		}
 	}
 	data := &dataset{nodes: p.nodes, loops: o.Loops}
 	p.mean, p.sd = feature.Moments(t.Labels)
@@ -82,7 +93,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 	}
 	var members []*member
 	for k := range o.Members {
-		m := &member{model: newModel[float32](&p.options, p.nodes.Dim(), p.reader.kernels, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))}
+		m := &member{model: newModel[float32](&p.options, p.nodes.Dim(), p.reader.kernels, set, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))}
 		log := func(epoch int, losses []float64) {
 			t.Log.Info("hypernas: training", "member", k+1, "of", o.Members, "epoch", epoch, "epochs", o.Epochs, "losses", losses)
 		}
@@ -125,8 +136,6 @@ type evaluator struct {
 const (
 	warmup = .1 // share of the steps in which the learning rate rises
 	clip   = 5  // largest norm of the gradient
-	// auxiliarySeed draws D_aux, the first training pictures of this seed.
-	auxiliarySeed = 0
 )
 
 // fit trains the member; log is called now and then with the tasks' losses.
@@ -144,10 +153,8 @@ func (m *member) fit(ctx context.Context, d *dataset, rng *rand.Rand, log func(e
 	if err != nil {
 		return err
 	}
-	var auxiliary images.Set
 	tasks := 1
 	if m.model.hypernetwork() {
-		auxiliary = images.Train(o.AuxiliaryPool, auxiliarySeed)
 		tasks = 2
 	}
 	losses := make([]float64, tasks)
@@ -171,7 +178,7 @@ func (m *member) fit(ctx context.Context, d *dataset, rng *rand.Rand, log func(e
 			}
 			fuse.DropoutTo(in.dropout, rng, o.Dropout)
 			if tasks > 1 {
-				in.setImages(&auxiliary, rng.IntN(o.AuxiliaryPool/o.TargetImages)*o.TargetImages)
+				in.setImages(m.model.auxiliary, rng.IntN(o.AuxiliaryPool/o.TargetImages)*o.TargetImages)
 			}
 			if _, err := trainer.Step(); err != nil {
 				return err

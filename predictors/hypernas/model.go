@@ -7,7 +7,6 @@ import (
 
 	"gorgonia.org/gorgonia"
 
-	"github.com/hypernas/hypernas/internal/images"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/internal/nn/kern"
 	"github.com/hypernas/hypernas/predictors/feature"
@@ -18,6 +17,8 @@ type model[T kern.Float] struct {
 	options  *options
 	features int
 	kernels  []int
+	// auxiliary is D_aux, nil where there is no hypernetwork.
+	auxiliary *auxiliary
 
 	encoder   *encoder[T]
 	regressor []*fuse.Parameter[T]
@@ -28,9 +29,10 @@ type model[T kern.Float] struct {
 	u          *fuse.Parameter[T]
 }
 
-// newModel draws the weights. u starts at 1.
-func newModel[T kern.Float](o *options, features int, kernels []int, rng *rand.Rand) *model[T] {
-	m := &model[T]{options: o, features: features, kernels: kernels}
+// newModel draws the weights. u starts at 1. There is a hypernetwork, which
+// generates convolutions of the sizes in kernels, if there are auxiliary images.
+func newModel[T kern.Float](o *options, features int, kernels []int, set *auxiliary, rng *rand.Rand) *model[T] {
+	m := &model[T]{options: o, features: features, kernels: kernels, auxiliary: set}
 	m.encoder = newEncoder[T](features, o.Width, o.Layers, o.Norm, rng)
 	m.regressor = append(linear[T](rng, "regressor", o.Width, o.Hidden), linear[T](rng, "regressor output", o.Hidden, 1)...)
 	if !m.hypernetwork() {
@@ -40,15 +42,14 @@ func newModel[T kern.Float](o *options, features int, kernels []int, rng *rand.R
 		name := fmt.Sprintf("head %d", k)
 		m.heads = append(m.heads, append(linear[T](rng, name, o.Width, o.Hidden), linear[T](rng, name+" output", o.Hidden, o.TargetWidth*o.TargetWidth*k*k)...))
 	}
-	m.stem = fuse.NewParameter[T]("stem", 1, o.TargetWidth, imageChannels, 3, 3).Kaiming(rng, imageChannels*9)
-	m.classifier = linear[T](rng, "classifier", o.TargetWidth, images.Classes)
+	m.stem = fuse.NewParameter[T]("stem", 1, o.TargetWidth, set.channels, 3, 3).Kaiming(rng, set.channels*9)
+	m.classifier = linear[T](rng, "classifier", o.TargetWidth, set.classes)
 	m.u = fuse.NewParameter[T]("u", 2).Fill(1)
 	return m
 }
 
-// hypernetwork reports whether there is an auxiliary task: without a
-// convolution there is nothing to generate.
-func (m *model[T]) hypernetwork() bool { return m.options.Hypernetwork && len(m.kernels) > 0 }
+// hypernetwork reports whether there is an auxiliary task.
+func (m *model[T]) hypernetwork() bool { return m.auxiliary != nil }
 
 // shape is the size of a batch: networks, cells of each, nodes of each cell.
 type shape struct{ networks, cells, nodes int }
@@ -149,6 +150,7 @@ func (m *model[T]) trainer(s shape, solver gorgonia.Solver) (*fuse.Trainer[T], *
 		t, err := fuse.NewTrainer(g, solver, loss, loss)
 		return t, in, err
 	}
+	in.targets = min(m.options.TargetBatch, s.networks)
 	each, counts := m.classify(g, in, cells)
 	auxiliary := g.Apply(&kern.Mean[T]{}, each, counts)
 	total := g.Apply(&kern.AdaptiveLoss[T]{Q: m.options.Q, Attached: m.options.Attached}, loss, auxiliary, g.Param(m.u))

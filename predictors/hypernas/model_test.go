@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/hypernas/hypernas/internal/images"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/internal/nn/kern"
 	"github.com/hypernas/hypernas/plugins"
@@ -37,7 +36,11 @@ func TestWholeGradient(t *testing.T) {
 				t.Fatalf("got kernel sizes %v, want 1 and 3", r.kernels)
 			}
 			nodes := feature.NewNodes(v, training.Batch.Networks, sequence)
-			m := newModel[float64](&o, nodes.Dim(), r.kernels, rand.New(rand.NewPCG(1, 2)))
+			var set *auxiliary
+			if o.Hypernetwork {
+				set = generated(16, 0)
+			}
+			m := newModel[float64](&o, nodes.Dim(), r.kernels, set, rand.New(rand.NewPCG(1, 2)))
 			tr, in, err := m.trainer(shape{networks: 4, cells: 2, nodes: 6}, fuse.NewAdam[float64](fuse.AdamOptions{Rate: fuse.Constant(0)}))
 			if err != nil {
 				t.Fatal(err)
@@ -55,8 +58,7 @@ func TestWholeGradient(t *testing.T) {
 			}
 			fuse.DropoutTo(in.dropout, rand.New(rand.NewPCG(3, 4)), .25)
 			if m.hypernetwork() {
-				set := images.Train(16, 0)
-				in.setImages(&set, 0)
+				in.setImages(set, 0)
 			}
 			evaluate := func() float64 {
 				loss, err := tr.Evaluate()
@@ -115,7 +117,8 @@ func TestHypernetworkReachesEncoder(t *testing.T) {
 	v := &training.Vocabulary
 	r := newReader(v, true, training.Batch.Networks)
 	nodes := feature.NewNodes(v, training.Batch.Networks, sequence)
-	m := newModel[float32](&o, nodes.Dim(), r.kernels, rand.New(rand.NewPCG(1, 2)))
+	set := generated(320, 0)
+	m := newModel[float32](&o, nodes.Dim(), r.kernels, set, rand.New(rand.NewPCG(1, 2)))
 	tr, in, err := m.trainer(shape{networks: 8, cells: 2, nodes: 8}, fuse.NewAdam[float32](fuse.AdamOptions{Rate: fuse.Constant(3e-3)}))
 	if err != nil {
 		t.Fatal(err)
@@ -125,11 +128,10 @@ func TestHypernetworkReachesEncoder(t *testing.T) {
 		in.set(b, nodes, true, &net) // labels have no weight
 	}
 	fuse.DropoutTo(in.dropout, rand.New(rand.NewPCG(3, 4)), 0)
-	set := images.Train(320, 0)
 	before := slices.Clone(m.encoder.layers[0][0].Data)
 	var first, last float64
 	for step := range 200 {
-		in.setImages(&set, step%10*32)
+		in.setImages(set, step%10*32)
 		if _, err := tr.Step(); err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +211,7 @@ func TestDepth(t *testing.T) {
 		o.Global = global
 		r := newReader(v, true, []plugins.Network{ab})
 		nodes := feature.NewNodes(v, []plugins.Network{ab}, sequence)
-		m := newModel[float64](&o, nodes.Dim(), r.kernels, rand.New(rand.NewPCG(1, 2)))
+		m := newModel[float64](&o, nodes.Dim(), r.kernels, generated(16, 0), rand.New(rand.NewPCG(1, 2)))
 		machine, in, err := m.evaluator(shape{networks: 2, cells: 2, nodes: 4})
 		if err != nil {
 			t.Fatal(err)

@@ -33,6 +33,7 @@ type options struct {
 	TargetCells   int     `option:"target_cells" doc:"most cells in a target network; a longer sequence is thinned out evenly"`
 	TargetWidth   int     `option:"target_width" doc:"channels of the target network"`
 	TargetImages  int     `option:"target_images" doc:"auxiliary images in a step, a multiple of 16"`
+	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 (fetched by hypernas data get cifar10), or a folder of data_batch_*.bin in CIFAR-10's binary form, by its absolute path"`
 	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all, a multiple of target_images"`
 }
 
@@ -43,7 +44,7 @@ func defaults() options {
 		Prune: true, Norm: true, Loops: true, Pool: "sum",
 		Width: 64, Layers: 3, Hidden: 64, Dropout: .1,
 		Epochs: 60, Batch: 16, Rate: 1e-3, Decay: 1e-3, Members: 3,
-		TargetBatch: 4, TargetCells: 4, TargetWidth: 4, TargetImages: 32, AuxiliaryPool: 640,
+		TargetBatch: 4, TargetCells: 4, TargetWidth: 4, TargetImages: 32, Auxiliary: auxGenerated, AuxiliaryPool: 640,
 	}
 }
 
@@ -65,6 +66,7 @@ func (o *options) check() error {
 		feature.CheckRange("dropout", o.Dropout, 0, .9),
 		feature.CheckRange("rate", o.Rate, 1e-9, 1),
 		feature.CheckRange("decay", o.Decay, 0, 10),
+		checkAuxiliary(o.Auxiliary),
 	); err != nil {
 		return err
 	}

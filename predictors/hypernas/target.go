@@ -3,15 +3,10 @@ package hypernas
 import (
 	"gorgonia.org/gorgonia"
 
-	"github.com/hypernas/hypernas/internal/images"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/internal/nn/kern"
 	"github.com/hypernas/hypernas/plugins"
 )
-
-// imageChannels is what space-to-depth makes of a gray image: the four pixels
-// of each 2 x 2 square.
-const imageChannels = 4
 
 // largestKernel is the largest convolution of a target network: its images are
 // 8 pixels wide.
@@ -54,10 +49,8 @@ func (r *reader) target(op *plugins.Op) int {
 // each counts [targets].
 func (m *model[T]) classify(g *fuse.Graph[T], in *inputs[T], cells []*gorgonia.Node) (each, weights *gorgonia.Node) {
 	o := m.options
-	in.targets = min(o.TargetBatch, in.networks)
 	a, n, blocks := in.targets, in.nodes, o.TargetImages/kern.Lanes
-	const side = images.Side / 2
-	x, pixels := g.Input("images", 1, blocks, imageChannels, side, side, kern.Lanes)
+	x, pixels := g.Input("images", 1, blocks, m.auxiliary.channels, auxiliarySide, auxiliarySide, kern.Lanes)
 	labels, classes := g.Input("classes", o.TargetImages)
 	in.images, in.classes = pixels, classes
 	x = g.Apply(&kern.Conv[T]{K: 3}, x, g.Param(m.stem))
@@ -127,27 +120,5 @@ func (in *inputs[T]) setTarget(b int, net *network) {
 			edges[e.From*n+e.To] = 1
 		}
 		in.outputs[i][b] = T(len(c.nodes) - 1)
-	}
-}
-
-// setImages writes auxiliary images, count of which start at image from.
-func (in *inputs[T]) setImages(set *images.Set, from int) {
-	const side = images.Side / 2
-	at := 0
-	for block := range len(in.classes) / kern.Lanes {
-		for channel := range imageChannels {
-			for y := range side {
-				for x := range side {
-					for lane := range kern.Lanes {
-						image := set.Pixels[(from+block*kern.Lanes+lane)*images.Side*images.Side:]
-						in.images[at] = T(image[(2*y+channel/2)*images.Side+2*x+channel%2])
-						at++
-					}
-				}
-			}
-		}
-	}
-	for i := range in.classes {
-		in.classes[i] = T(set.Labels[from+i])
 	}
 }
