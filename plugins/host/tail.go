@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -66,7 +67,7 @@ func (t *tail) add(line string, length int) {
 		text = strings.ToUpper(level.String()) + " " + text
 	}
 	for i := 0; i+1 < len(fields); i += 2 {
-		text += printable(fmt.Sprintf(" %v=%v", fields[i], fields[i+1]))
+		text += fmt.Sprintf(" %v=%v", fields[i], fields[i+1])
 	}
 	if len(text) > textBytes || length > len(line) {
 		text = fmt.Sprintf("%s … (a line of %d bytes)", strings.ToValidUTF8(text[:min(len(text), textBytes)], ""), length)
@@ -87,7 +88,7 @@ func (t *tail) add(line string, length int) {
 	} else if strings.HasPrefix(line, "fatal error: ") {
 		t.panicked, keep = line, tailBefore+len(text)
 	}
-	t.panicked = printable(t.panicked)
+	t.panicked = oneLine(t.panicked)
 	t.lines = append(t.lines, text)
 	t.size += len(text) + 1
 	for t.size > keep && len(t.lines) > 1 {
@@ -98,7 +99,8 @@ func (t *tail) add(line string, length int) {
 
 // parseLine takes a line of a plugin's standard error apart: an hclog object,
 // or anything else, which is a message for debugging. The plugin may write
-// what it likes, so a line is trusted with nothing.
+// what it likes, so a line is trusted with nothing: what is returned of it,
+// keys and values included, is text that a terminal can be shown.
 func parseLine(line string) (hclog.Level, string, []any) {
 	var object map[string]any
 	if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &object) == nil {
@@ -115,7 +117,7 @@ func parseLine(line string) (hclog.Level, string, []any) {
 			slices.Sort(keys)
 			var fields []any
 			for _, key := range keys {
-				fields = append(fields, key, object[key])
+				fields = append(fields, oneLine(key), fieldText(object[key]))
 			}
 			return level, printable(message), fields
 		}
@@ -123,17 +125,51 @@ func parseLine(line string) (hclog.Level, string, []any) {
 	return hclog.Debug, printable(line), nil
 }
 
-// printable returns s without what could confuse a terminal.
+// fieldText returns the value of a field, which came as JSON, as one line: text
+// as it is, all else as JSON.
+func fieldText(value any) string {
+	text, ok := value.(string)
+	if !ok {
+		var b strings.Builder
+		encoder := json.NewEncoder(&b)
+		encoder.SetEscapeHTML(false)
+		if err := encoder.Encode(value); err != nil {
+			return "" // never: it was JSON
+		}
+		text = strings.TrimSuffix(b.String(), "\n")
+	}
+	return oneLine(text)
+}
+
+// continued begins the lines of a text after its first, so that none of them
+// can pass for a line of the log.
+const continued = "\n  | "
+
+// printable returns s with all that could steer a terminal written as in Go's
+// string literals, such as \x1b, and with its lines kept apart.
 func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' {
-			return ' '
+	lines := strings.Split(strings.TrimRight(s, "\r\n"), "\n")
+	for i, line := range lines {
+		lines[i] = oneLine(strings.TrimSuffix(line, "\r"))
+	}
+	return strings.Join(lines, continued)
+}
+
+// oneLine is printable of what is to stay one line.
+func oneLine(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == '\t':
+			b.WriteByte(' ')
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
 		}
-		if !unicode.IsPrint(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
+	}
+	return b.String()
 }
 
 // lineWriter cuts what is written to it into lines for a tail.
