@@ -138,7 +138,7 @@ func (a *attempt) makeArtifact(ctx context.Context, artifact *results.Artifact, 
 		})
 		return err
 	})
-	ended := process.Close()
+	ended := a.close(process)
 	if failed != nil {
 		failed.ended = &ended
 		if ended.Reason != "" {
@@ -147,6 +147,7 @@ func (a *attempt) makeArtifact(ctx context.Context, artifact *results.Artifact, 
 		return failed
 	}
 	artifact.Cost.CPUSeconds, artifact.Cost.MemoryBytes = ended.CPUSeconds, ended.MemoryBytes
+	artifact.Pretraining.Limits = withLimits(t.group.plan.Limits.describe(), ended.Limits)
 	return nil
 }
 

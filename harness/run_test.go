@@ -403,7 +403,7 @@ func TestPoolGoesToThoseWhoAsk(t *testing.T) {
 func TestPretrainingIsSharedByTheTrialsOfASplit(t *testing.T) {
 	var times atomic.Int64
 	var got, seeds sync.Map
-	f := &fake{ended: harness.Ended{CPUSeconds: 3, MemoryBytes: 5}}
+	f := &fake{ended: harness.Ended{CPUSeconds: 3, MemoryBytes: 5, Limits: []string{"memory 4 GiB"}}}
 	f.pretrain = func(_ context.Context, p *plugins.Pretraining) ([]byte, error) {
 		times.Add(1)
 		seeds.Store(p.Seed, true)
@@ -439,6 +439,8 @@ func TestPretrainingIsSharedByTheTrialsOfASplit(t *testing.T) {
 			}
 			if (r.Pretraining == nil) != (step.rows == "") || (r.Cost.Pretraining == nil) != (step.rows == "") {
 				t.Errorf("%s: record has pretraining %+v, cost %+v", step.pool, r.Pretraining, r.Cost.Pretraining)
+			} else if step.rows != "" && !slices.Contains(r.Pretraining.Limits, "memory 4 GiB") {
+				t.Errorf("%s: record has pretraining limits %q", step.pool, r.Pretraining.Limits)
 			} else if step.rows != "" && (fmt.Sprintf("%d rows", r.Pretraining.Rows) != step.rows || r.Cost.Pretraining.CPUSeconds != 3 || r.Cost.Pretraining.MemoryBytes != 5) {
 				t.Errorf("%s: record has pretraining %+v, cost %+v", step.pool, r.Pretraining, r.Cost.Pretraining)
 			}
@@ -463,6 +465,49 @@ func TestPretrainingIsSharedByTheTrialsOfASplit(t *testing.T) {
 	run(t, p, dir, 1, spaces, predictor("p", f))
 	if n := times.Load(); n != 6 {
 		t.Errorf("with damaged artifacts: pretrained %d times in all, want 6", n)
+	}
+}
+
+// TestWhatAProcessLeavesIsAWarning: wherever in a trial a process leaves
+// something, its record says so, and does not fail for it.
+func TestWhatAProcessLeavesIsAWarning(t *testing.T) {
+	left := harness.Ended{Left: "end p: unlinkat /tmp/hn-1\x1b: device or resource busy"}
+	const want = "its process left something behind: end p: unlinkat /tmp/hn-1?: device or resource busy"
+	for name, tc := range map[string]struct {
+		spoil func(f *fake)
+		stage string // in which the trial fails, or ""
+		times int    // that the warning stands in a record
+	}{
+		"trial":       {func(*fake) {}, "", 1},
+		"pretraining": {func(f *fake) { f.pretrain = func(context.Context, *plugins.Pretraining) ([]byte, error) { return nil, nil } }, "", 2},
+		"start": {func(f *fake) {
+			f.launch = func() error { return &harness.LaunchError{Ended: left, Err: errors.New("no handshake")} }
+		}, "start", 1},
+		"describe": {func(f *fake) {
+			f.describe = func() plugins.Description { return plugins.Description{Name: "fake", Version: 2} }
+		}, "start", 1},
+	} {
+		f := &fake{ended: left}
+		tc.spoil(f)
+		p := plan()
+		p.Budgets, p.Splits = []int{5}, 1
+		dir := folder(t)
+		run(t, p, dir, 1, []harness.Space{space(t, "toy", &toy{rows: 100})}, predictor("p", f))
+		for _, r := range records(t, dir) {
+			times := 0
+			for _, warning := range r.Warnings {
+				if warning == want {
+					times++
+				}
+			}
+			stage := ""
+			if r.Failure != nil {
+				stage = r.Failure.Stage
+			}
+			if times != tc.times || stage != tc.stage {
+				t.Errorf("%s: got warnings %q, failed stage %q, want %d of %q, %q", name, r.Warnings, stage, tc.times, want, tc.stage)
+			}
+		}
 	}
 }
 

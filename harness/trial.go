@@ -52,6 +52,9 @@ type Ended struct {
 	CPUSeconds  float64
 	MemoryBytes int64
 	Limits      []string // limits and protections that really held
+	// Left says what of the process could not be ended or removed, such as its
+	// scratch folder; it is empty where nothing is left.
+	Left string
 }
 
 // LaunchError is the error of a process that failed to start.
@@ -146,7 +149,7 @@ func (t *trial) run(ctx context.Context, o *Options, w *results.Writer, made *ar
 		var process Process
 		if process, failed = a.start(ctx); failed == nil {
 			failed = a.use(ctx, process, artifact)
-			ended = process.Close()
+			ended = a.close(process)
 		}
 	}
 	if failed != nil && failed.ended != nil {
@@ -156,11 +159,7 @@ func (t *trial) run(ctx context.Context, o *Options, w *results.Writer, made *ar
 		return nil, nil, err
 	}
 	r.Cost.CPUSeconds, r.Cost.MemoryBytes = ended.CPUSeconds, ended.MemoryBytes
-	for _, limit := range ended.Limits {
-		if !slices.Contains(r.Environment.Limits, limit) {
-			r.Environment.Limits = append(r.Environment.Limits, limit)
-		}
-	}
+	r.Environment.Limits = withLimits(r.Environment.Limits, ended.Limits)
 	if failed != nil {
 		r.Failure = failed.failure(ended)
 		return r, nil, nil
@@ -200,6 +199,16 @@ func (l *Limits) describe() []string {
 	}{{"start", l.Start}, {"fit", l.Fit}, {"predict", l.Predict}} {
 		if limit.d > 0 {
 			list = append(list, fmt.Sprintf("%s timeout %s", limit.what, limit.d))
+		}
+	}
+	return list
+}
+
+// withLimits adds those of limits to list that it lacks.
+func withLimits(list, limits []string) []string {
+	for _, limit := range limits {
+		if !slices.Contains(list, limit) {
+			list = append(list, limit)
 		}
 	}
 	return list
@@ -278,15 +287,30 @@ func (a *attempt) start(ctx context.Context) (process Process, failed *stageErro
 		return process, nil
 	}
 	if process != nil {
-		ended := process.Close()
+		ended := a.close(process)
 		failed.ended = &ended
 	} else if launch, ok := errors.AsType[*LaunchError](failed.err); ok {
+		a.warnLeft(&launch.Ended)
 		failed.ended = &launch.Ended
 		if launch.Ended.Reason != "" {
 			failed.reason = "" // the process's own reason says more than the time-out
 		}
 	}
 	return nil, failed
+}
+
+// close ends a process of the trial. What it leaves is no failure of the trial,
+// but whoever reads its record should know.
+func (a *attempt) close(process Process) Ended {
+	ended := process.Close()
+	a.warnLeft(&ended)
+	return ended
+}
+
+func (a *attempt) warnLeft(ended *Ended) {
+	if ended.Left != "" {
+		a.record.Warnings = append(a.record.Warnings, oneLine("its process left something behind: "+ended.Left))
+	}
 }
 
 // use fits and predicts.
@@ -364,7 +388,7 @@ func (a *attempt) warn(warnings []string) {
 
 // oneLine returns s as one line of bounded length that a terminal can show.
 func oneLine(s string) string {
-	s = strings.Join(strings.Fields(printable(s)), " ")
+	s = printable(strings.Join(strings.Fields(s), " "))
 	if len(s) > maxReason {
 		s = strings.ToValidUTF8(s[:maxReason], "") + "…"
 	}
@@ -380,11 +404,11 @@ func logEnd(s string) string {
 	return printable(s)
 }
 
-// printable replaces what is neither printed nor a space, such as a
+// printable replaces what is neither printed nor ends a line, such as a
 // terminal's control sequences.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || unicode.IsSpace(r) {
+		if unicode.IsPrint(r) || r == '\n' {
 			return r
 		}
 		return '?'

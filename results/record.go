@@ -81,6 +81,10 @@ type Pretraining struct {
 	Key    string `json:"key"`    // SHA-256 (hexadecimal) of what determines it; see harness.Pretraining
 	Rows   int    `json:"rows"`   // unlabelled architectures
 	SHA256 string `json:"sha256"` // of the artifact
+	// Limits lists the limits and protections that held in the process that
+	// learned it, as Environment.Limits does for the trial's own. Records of
+	// versions that did not keep them have none.
+	Limits []string `json:"limits,omitempty"`
 }
 
 // Failure says why a trial has no metrics.
