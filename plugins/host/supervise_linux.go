@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -177,9 +178,7 @@ func supervise(o order, hostGone <-chan struct{}) report {
 	s.reap()
 	r := report{Killed: !s.ended, HeldBytes: s.heldBytes}
 	for !s.alone {
-		for _, pid := range descendants(os.Getpid()) {
-			_ = unix.Kill(pid, unix.SIGKILL)
-		}
+		killDescendants()
 		time.Sleep(time.Millisecond)
 		s.reap()
 	}
@@ -324,6 +323,46 @@ func (s *supervisor) reap() {
 		}
 	}
 }
+
+// killDescendants kills what descends from this process, and nothing else,
+// whatever numbers the kernel gives anew meanwhile.
+//
+// A child keeps its number until it is reaped, and nobody reaps while this
+// looks (the caller does, in the same goroutine). A grandchild may be reaped by
+// its parent at any moment. So that is killed by a descriptor, which stands for
+// one process only, and after a second look: if the number had passed to a
+// stranger before the descriptor was opened, the stranger does not descend from
+// here; if it passes to another process later, the descriptor is of one that
+// has ended. Where the kernel has no such descriptors (before Linux 5.3), the
+// grandchild's turn comes when its parent is gone and it is a child.
+func killDescendants() {
+	own := os.Getpid()
+	child := children(own)
+	for _, pid := range child {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+	further := slices.DeleteFunc(descendants(own), func(pid int) bool { return slices.Contains(child, pid) })
+	for some := range slices.Chunk(further, mostDescriptors) {
+		held := make(map[int]int, len(some)) // descriptors by numbers
+		for _, pid := range some {
+			if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+				held[pid] = fd
+			}
+		}
+		for _, pid := range descendants(own) {
+			if fd, ok := held[pid]; ok {
+				_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+			}
+		}
+		for _, fd := range held {
+			_ = unix.Close(fd)
+		}
+	}
+}
+
+// mostDescriptors bounds how many processes are held at once: a process may
+// have 1,024 files open by default.
+const mostDescriptors = 256
 
 // descendants returns the processes that descend from pid.
 func descendants(pid int) []int {
