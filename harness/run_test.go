@@ -478,8 +478,10 @@ func TestWhatAProcessLeavesIsAWarning(t *testing.T) {
 		stage string // in which the trial fails, or ""
 		times int    // that the warning stands in a record
 	}{
-		"trial":       {func(*fake) {}, "", 1},
-		"pretraining": {func(f *fake) { f.pretrain = func(context.Context, *plugins.Pretraining) ([]byte, error) { return nil, nil } }, "", 2},
+		"trial": {func(*fake) {}, "", 1},
+		"pretraining": {func(f *fake) {
+			f.pretrain = func(context.Context, *plugins.Pretraining) ([]byte, error) { return nil, nil }
+		}, "", 2},
 		"start": {func(f *fake) {
 			f.launch = func() error { return &harness.LaunchError{Ended: left, Err: errors.New("no handshake")} }
 		}, "start", 1},
