@@ -64,8 +64,9 @@ func DefaultPlan() Plan {
 }
 
 // Validate returns an error, wrapping ErrPlan, that names the first mistake
-// that can be seen without opening a space. It gives spaces and predictors
-// without an alias theirs, and a plan without splits or seeds the preset's.
+// that can be seen without opening a space. It gives a plan without splits or
+// seeds the preset's, and spaces and predictors without an alias theirs, paths
+// excepted: see NameRefs.
 func (p *Plan) Validate() error {
 	if err := p.validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrPlan, err)
@@ -90,7 +91,7 @@ func (p *Plan) validate() error {
 			if seen[r.Alias] {
 				return fmt.Errorf("two %ss are called %q: give one an alias, as in other=%s", list.what, r.Alias, r.Name)
 			}
-			seen[r.Alias] = true
+			seen[r.Alias] = r.Alias != "" // a path without one is named later
 		}
 	}
 	if p.Limits.Start < 0 || p.Limits.Fit < 0 || p.Limits.Predict < 0 || p.Limits.Memory < 0 {
@@ -185,7 +186,8 @@ func (p *Plan) UseSplits(name string, data []byte) error {
 }
 
 // Digest returns the SHA-256 (hexadecimal) of what determines results: of the
-// plan as JSON.
+// plan as JSON. Before NameRefs it tells what was asked for, whatever the
+// plugins say of themselves.
 func (p *Plan) Digest() string {
 	data, err := json.Marshal(p)
 	if err != nil {

@@ -17,8 +17,10 @@ func TestParseRef(t *testing.T) {
 	}{
 		{"np", harness.Ref{Alias: "np", Name: "np"}},
 		{"fast=np:epochs=3:label=z-score", harness.Ref{Alias: "fast", Name: "np", Options: map[string]string{"epochs": "3", "label": "z-score"}}},
-		{"np:filter=a=b:note=", harness.Ref{Alias: "np", Name: "np", Options: map[string]string{"filter": "a=b", "note": ""}}},
-		{"./plugins/mine.py", harness.Ref{Alias: "mine", Name: "./plugins/mine.py"}},
+		{"np:filter=a=b:note=", harness.Ref{Alias: "np:filter=a=b:note=", Name: "np", Options: map[string]string{"filter": "a=b", "note": ""}}},
+		{"./plugins/mine.py", harness.Ref{Name: "./plugins/mine.py"}},
+		{"mine.yaml:file=/a/b.csv", harness.Ref{Name: "mine.yaml", Options: map[string]string{"file": "/a/b.csv"}}},
+		{"table:file=/a/b.csv", harness.Ref{Alias: "table:file=b.csv", Name: "table", Options: map[string]string{"file": "/a/b.csv"}}},
 		{" mine=/opt/x y/p ", harness.Ref{Alias: "mine", Name: "/opt/x y/p"}},
 		{"nb201.v2", harness.Ref{Alias: "nb201.v2", Name: "nb201.v2"}},
 	} {
@@ -28,15 +30,15 @@ func TestParseRef(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"":              "no name",
-		"np:":           "no option",
-		"np:epochs":     `option "epochs" is no key=value`,
-		"np:=3":         "no key=value",
-		"np:a=1:a=2":    "twice",
-		"=np":           "alias is empty",
-		"a b=np":        "alias",
-		"./my plug/p q": "needs an alias",
-		"a,b":           "comma",
+		"":            "no name",
+		"np:":         "no option",
+		"np:epochs":   `option "epochs" is no key=value`,
+		"np:=3":       "no key=value",
+		"np:a=1:a=2":  "twice",
+		"=np":         "alias is empty",
+		"a b=np":      "alias",
+		"np:note=a b": "needs an alias",
+		"a,b":         "comma",
 	} {
 		if got, err := harness.ParseRef(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %+v, %v, want an error with %q", text, got, err, want)
@@ -45,6 +47,45 @@ func TestParseRef(t *testing.T) {
 	refs, err := harness.ParseRefs("np, fast=np:epochs=3")
 	if err != nil || len(refs) != 2 || refs[1].Alias != "fast" {
 		t.Errorf("got %+v, %v, want two", refs, err)
+	}
+}
+
+// A path is called what its plugin calls itself, and told apart from others of
+// the name.
+func TestNameRefs(t *testing.T) {
+	for _, tc := range []struct {
+		refs      string
+		own, want []string
+	}{
+		{"ridge,./a/predictor.py", []string{"", "gbdt"}, []string{"ridge", "gbdt"}},
+		{"./a/predictor.py,./b/predictor.py:depth=5", []string{"gbdt", "gbdt"}, []string{"gbdt", "gbdt:depth=5"}},
+		{"./one,./two", []string{"gbdt", "gbdt"}, []string{"gbdt-one", "gbdt-two"}},
+		{"./a/predictor.py,b/predictor.py", []string{"gbdt", "gbdt"}, []string{"gbdt-a", "gbdt-b"}},
+		{"./predictor.py,old/predictor.py", []string{"gbdt", "gbdt"}, []string{"gbdt-predictor", "gbdt-old"}},
+		{"ridge,./mine.py", []string{"", "ridge"}, []string{"ridge", "ridge-mine"}},
+		{"./broken.py,mine.yaml", []string{"", ""}, []string{"broken", "mine"}},
+		{"x=./one", []string{"gbdt"}, []string{"x"}},
+	} {
+		refs, err := harness.ParseRefs(tc.refs)
+		if err == nil {
+			err = harness.NameRefs(refs, tc.own)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", tc.refs, err)
+			continue
+		}
+		for i, want := range tc.want {
+			if refs[i].Alias != want {
+				t.Errorf("%s: got %q, want %q", tc.refs, refs[i].Alias, want)
+			}
+		}
+	}
+	refs, err := harness.ParseRefs("./my plug/p q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := harness.NameRefs(refs, []string{""}); err == nil || !strings.Contains(err.Error(), "needs an alias") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -192,6 +233,8 @@ func TestBytes(t *testing.T) {
 func FuzzParseRef(f *testing.F) {
 	f.Add("fast=np:epochs=3")
 	f.Add("./a.b/c.d:x==")
+	f.Add("mine.yaml=mine.yaml")
+	f.Add("np:epochs=3")
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := harness.ParseRef(text)
 		if err != nil {

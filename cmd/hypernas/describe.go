@@ -33,7 +33,7 @@ func newPresetCommand() *cobra.Command {
 			Example: "  hypernas preset describe clean",
 			Args:    cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error {
-				p, err := split.Lookup(args[0])
+				p, err := lookupPreset(args[0])
 				if err != nil {
 					return usage(err)
 				}
@@ -49,27 +49,45 @@ func newPredictorCommand() *cobra.Command {
 		listCommand("predictors", func(cmd *cobra.Command) ([][2]string, error) {
 			return summaries(cmd, host.KindPredictor, builtinPredictors())
 		}),
-		&cobra.Command{
-			Use:   "describe NAME|PATH",
-			Short: "Say what a predictor does, where it is from and which options it takes",
-			Example: `  hypernas predictor describe hypernas
+		newPredictorDescribeCommand())
+}
+
+func newPredictorDescribeCommand() *cobra.Command {
+	var allowed grants
+	cmd := &cobra.Command{
+		Use:   "describe NAME|PATH",
+		Short: "Say what a predictor does, where it is from and which options it takes",
+		Example: `  hypernas predictor describe hypernas
   hypernas predictor describe ./mypredictor`,
-			Args: cobra.ExactArgs(1),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				ref, err := harness.ParseRef(args[0])
-				if err != nil {
-					return usage(err)
-				}
-				p, err := openPredictor(cmd.Context(), ref, host.Options{Limits: host.DefaultLimits(), Log: hclog.NewNullLogger()})
-				if err != nil {
-					return err
-				}
-				s := sheet{w: cmd.OutOrStdout()}
-				s.description(p.Description)
-				s.field("identity", p.Identity)
-				return s.err
-			},
+		Args: cobra.ExactArgs(1),
+	}
+	addAllowFlag(cmd, &allowed)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ref, err := harness.ParseRef(args[0])
+		if err != nil {
+			return usage(err)
+		}
+		p, err := openPredictor(cmd.Context(), ref, host.Options{
+			Limits: host.DefaultLimits(), Log: hclog.NewNullLogger(), Sandbox: host.Sandbox{Allowed: allowed},
 		})
+		if err != nil {
+			return err
+		}
+		s := sheet{w: cmd.OutOrStdout()}
+		s.description(p.Description)
+		s.field("identity", p.Identity)
+		return s.err
+	}
+	return cmd
+}
+
+// lookupPreset returns the preset called name.
+func lookupPreset(name string) (split.Preset, error) {
+	p, err := split.Lookup(name)
+	if err != nil {
+		return p, fmt.Errorf("%w%s", err, didYouMean(name, strings.Split(presetNames(), ", ")))
+	}
+	return p, nil
 }
 
 // groupCommand returns a command that does nothing but hold others.
@@ -79,23 +97,13 @@ func groupCommand(name, short string, commands ...*cobra.Command) *cobra.Command
 		Example: fmt.Sprintf("  hypernas %s list\n  hypernas %s describe NAME", name, name),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage(fmt.Errorf("unknown command %q for hypernas %s; there are %s", args[0], name, commandNames(commands)))
+				return usage(unknownCommand(cmd, args[0]))
 			}
 			return cmd.Help()
 		},
 	}
 	group.AddCommand(commands...)
 	return group
-}
-
-// commandNames lists commands for an error message.
-func commandNames(commands []*cobra.Command) string {
-	names := make([]string, len(commands))
-	for i, c := range commands {
-		names[i] = c.Name()
-	}
-	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " and " + names[last]
 }
 
 // listCommand lists names with one line each.
@@ -133,7 +141,7 @@ func summaries[P describer](cmd *cobra.Command, kind host.Kind, list []builtin[P
 	}
 	for _, name := range p.names(kind) {
 		one, _ := p.find(kind, name)
-		rows = append(rows, [2]string{name, "added: " + one.Path})
+		rows = append(rows, [2]string{name, fmt.Sprintf("added: %s, SHA-256 %.12s…", one.Path, one.SHA256)})
 	}
 	return rows, nil
 }

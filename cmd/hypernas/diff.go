@@ -17,7 +17,8 @@ func newDiffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Say what changed between two runs",
-		Long: `diff compares two runs by the names that they gave to spaces and predictors: the
+		Long: `diff compares two runs by the names that they gave to spaces and predictors (an
+alias pairs a predictor with itself under other options: ridge=ridge:alpha=9): the
 difference of Kendall tau for each space, protocol, budget and predictor, paired
 over the splits that both have, with its t interval; what only one of them has;
 and which versions, data, options and builds changed. A difference is no failure:

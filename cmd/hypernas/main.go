@@ -94,6 +94,7 @@ rest is scored by Kendall tau, top-k accuracy and sample efficiency.`,
 		newRunCommand(), newTableCommand(), newSpaceCommand(), newPredictorCommand(), newPresetCommand(), newSplitCommand(),
 		newDataCommand(), newBakeCommand(), newPluginCommand(),
 	)
+	explainCalls(root)
 	return root
 }
 

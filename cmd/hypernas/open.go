@@ -38,13 +38,13 @@ func locate(ref harness.Ref) (recorded harness.Ref, options map[string]string, e
 		return ref, nil, usage(fmt.Errorf("space %s names two files, %s and %s", ref.Alias, ref.Name, path))
 	default:
 		path = ref.Name
-		if ref.Alias == path { // one without a folder
-			ref.Alias = strings.TrimSuffix(path, filepath.Ext(path))
+		if err := call(&ref, ""); err != nil {
+			return ref, nil, usage(err)
 		}
 		ref.Name = tableSpace
 	}
 	if _, err := os.Stat(path); err != nil {
-		return ref, nil, usage(fmt.Errorf("space %s: %w", ref.Alias, err))
+		return ref, nil, usage(fmt.Errorf("space %s: %w", ref.Alias, pathError(err)))
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -75,28 +75,38 @@ func resolve[P describer](ctx context.Context, kind host.Kind, ref harness.Ref, 
 		return host.Builtin(kind, b.name, d.Version)
 	}
 	if !strings.ContainsRune(ref.Name, filepath.Separator) {
-		if plugin, ok, err := added(kind, ref, names(list)); ok || err != nil {
+		if plugin, ok, err := added(kind, ref, strings.Split(names(list), ", ")); ok || err != nil {
 			return plugin, err
 		}
 	}
 	if err := executable(ref.Name); err != nil {
-		return host.Plugin{}, usage(fmt.Errorf("%s %s: %w", kind, ref.Alias, err))
+		return host.Plugin{}, usage(fmt.Errorf("%s %w", kind, err))
 	}
-	return host.External(kind, ref.Alias, ref.Name)
+	return host.External(kind, ref.Title(), ref.Name)
+}
+
+// call gives a ref that stands alone an alias where it has none; own is what
+// its plugin calls itself.
+func call(ref *harness.Ref, own string) error {
+	refs := []harness.Ref{*ref}
+	err := harness.NameRefs(refs, []string{own})
+	*ref = refs[0]
+	return err
 }
 
 // added returns the plugin that the user has added under a name, and whether
 // there is one; an error where there is neither that nor a file of the name.
-func added(kind host.Kind, ref harness.Ref, builtins string) (host.Plugin, bool, error) {
+func added(kind host.Kind, ref harness.Ref, builtins []string) (host.Plugin, bool, error) {
 	p, err := readPins()
 	if err != nil {
 		return host.Plugin{}, false, err
 	}
 	if one, ok := p.find(kind, ref.Name); ok {
-		plugin, err := one.open(ref.Alias)
+		plugin, err := one.open(ref.Title())
 		return plugin, true, usage(err)
 	}
-	if _, err := os.Stat(ref.Name); err == nil {
+	info, err := os.Stat(ref.Name)
+	if err == nil && !info.IsDir() {
 		return host.Plugin{}, false, nil
 	}
 	found, err := p.found()
@@ -110,8 +120,15 @@ func added(kind host.Kind, ref harness.Ref, builtins string) (host.Plugin, bool,
 	if kind == host.KindSpace {
 		path += " or of a table's YAML file"
 	}
-	known := strings.Join(append([]string{builtins}, p.names(kind)...), ", ")
-	return host.Plugin{}, false, usage(fmt.Errorf("unknown %s %q; there are %s, or give %s", kind, ref.Name, known, path))
+	known := append(builtins, p.names(kind)...)
+	hint := didYouMean(ref.Name, known)
+	if err == nil { // a folder of the name
+		if program, err := onlyProgram(ref.Name); err == nil && program != "" {
+			program = quoteArgument("." + string(filepath.Separator) + program)
+			hint = fmt.Sprintf("; did you mean %s? (hypernas plugin add %s lets you call it by name)", program, program)
+		}
+	}
+	return host.Plugin{}, false, usage(fmt.Errorf("unknown %s %q; there are %s, or give %s%s", kind, ref.Name, strings.Join(known, ", "), path, hint))
 }
 
 // checkOptions returns an error unless d knows every option of ref and lists
@@ -125,11 +142,11 @@ func checkOptions(kind host.Kind, ref harness.Ref, d plugins.Description) error 
 		value, i := ref.Options[name], slices.Index(names, name)
 		switch {
 		case i < 0 && len(names) == 0:
-			return usage(fmt.Errorf("%s %s has no option %q: it has none at all", kind, ref.Alias, name))
+			return usage(fmt.Errorf("%s %s has no option %q: it has none at all", kind, ref.Title(), name))
 		case i < 0:
-			return usage(fmt.Errorf("%s %s has no option %q; it has %s", kind, ref.Alias, name, strings.Join(names, ", ")))
+			return usage(fmt.Errorf("%s %s has no option %q; it has %s%s", kind, ref.Title(), name, strings.Join(names, ", "), didYouMean(name, names)))
 		case d.Options[i].Choices != nil && !slices.Contains(d.Options[i].Choices, value):
-			return usage(fmt.Errorf("%s %s: option %s takes %s, not %q", kind, ref.Alias, name, strings.Join(d.Options[i].Choices, ", "), value))
+			return usage(fmt.Errorf("%s %s: option %s takes %s, not %q", kind, ref.Title(), name, strings.Join(d.Options[i].Choices, ", "), value))
 		}
 	}
 	return nil
@@ -150,14 +167,14 @@ func openSpace(ctx context.Context, ref harness.Ref, o host.Options) (*host.Spac
 	o.Sandbox = spaceSandbox(options, o.Sandbox.Allowed)
 	process, err := host.LaunchSpace(ctx, plugin, o)
 	if errors.Is(err, host.ErrSandbox) {
-		return nil, harness.Space{}, sandboxError("space "+ref.Alias, err)
+		return nil, harness.Space{}, sandboxError("space "+ref.Title(), err)
 	}
 	if err != nil {
-		return nil, harness.Space{}, fmt.Errorf("space %s: %w", ref.Alias, err)
+		return nil, harness.Space{}, fmt.Errorf("space %s: %w", ref.Title(), err)
 	}
 	opened := harness.Space{Ref: ref, Source: process}
 	fail := func(err error) (*host.Space, harness.Space, error) {
-		err = fmt.Errorf("space %s: %w", ref.Alias, errors.Join(err, process.Close()))
+		err = fmt.Errorf("space %s: %w", ref.Title(), errors.Join(err, process.Close()))
 		for _, cause := range []error{plugins.ErrOption, plugins.ErrInput, plugins.ErrDataMissing} {
 			if errors.Is(err, cause) {
 				err = usage(err)
@@ -169,8 +186,8 @@ func openSpace(ctx context.Context, ref harness.Ref, o host.Options) (*host.Spac
 	if opened.Description, err = process.Describe(ctx); err != nil {
 		return fail(err)
 	}
-	if err := checkOptions(host.KindSpace, ref, opened.Description); err != nil {
-		return nil, harness.Space{}, errors.Join(err, process.Close())
+	if err := errors.Join(checkOptions(host.KindSpace, ref, opened.Description), call(&opened.Ref, opened.Description.Name)); err != nil {
+		return nil, harness.Space{}, usage(errors.Join(err, process.Close()))
 	}
 	if opened.Info, err = process.Open(ctx, options); err != nil {
 		return fail(err)
@@ -196,6 +213,9 @@ func (l launcher) Launch(ctx context.Context) (harness.Process, error) {
 	if failure, ok := errors.AsType[*host.Failure](err); ok {
 		ended.Reason, ended.Log, ended.Limits = failure.Reason, failure.Log(), failure.Limits()
 	}
+	if left, ok := errors.AsType[*host.LeftError](err); ok {
+		ended.Left = left.Error()
+	}
 	return nil, &harness.LaunchError{Ended: ended, Err: err}
 }
 
@@ -205,8 +225,8 @@ type process struct{ *host.Predictor }
 // Close implements harness.Process.
 func (p process) Close() harness.Ended {
 	ended := harness.Ended{}
-	if err := p.Predictor.Close(); err != nil {
-		ended.Reason = err.Error()
+	if err := p.Predictor.Close(); err != nil { // a *host.LeftError
+		ended.Left = err.Error()
 	}
 	ended.Limits = p.Limits()
 	ended.Log = p.Log()
@@ -237,15 +257,15 @@ func openPredictor(ctx context.Context, ref harness.Ref, o host.Options) (harnes
 			p.Description, err = ask(ctx, plugin, o)
 		}
 		if errors.Is(err, host.ErrSandbox) {
-			return p, sandboxError("predictor "+ref.Alias, err)
+			return p, sandboxError("predictor "+ref.Title(), err)
 		}
 		if err != nil && ctx.Err() == nil {
 			p.Description = plugins.Description{}
-			return p, fmt.Errorf("predictor %s %w: %w", ref.Alias, errBroken, err)
+			return p, fmt.Errorf("predictor %s %w: %w", ref.Title(), errBroken, err)
 		}
 	}
 	if err != nil {
-		return harness.Predictor{}, fmt.Errorf("predictor %s: %w", ref.Alias, err)
+		return harness.Predictor{}, fmt.Errorf("predictor %s: %w", ref.Title(), err)
 	}
 	if err := checkOptions(host.KindPredictor, ref, p.Description); err != nil {
 		return p, err
@@ -263,7 +283,7 @@ func checkValues(ctx context.Context, ref harness.Ref) error {
 	}
 	_, err := b.create().Fit(ctx, &plugins.Training{Options: ref.Options, Log: slog.New(slog.DiscardHandler)})
 	if errors.Is(err, plugins.ErrOption) {
-		return usage(fmt.Errorf("predictor %s: %w", ref.Alias, err))
+		return usage(fmt.Errorf("predictor %s: %w", ref.Title(), err))
 	}
 	return nil
 }

@@ -263,15 +263,38 @@ func onlyProgram(dir string) (string, error) {
 func executable(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return err
+		return pathError(err)
 	}
 	switch {
+	case info.IsDir():
+		hint := ""
+		if program, err := onlyProgram(path); err == nil && program != "" {
+			hint = "; did you mean " + quoteArgument(program) + "?"
+		}
+		return fmt.Errorf("%s is a folder, want the path of a plugin's program%s", path, hint)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is no executable file", path)
-	case info.Mode()&0o111 == 0 && runtime.GOOS != "windows":
-		return fmt.Errorf("%s is no executable file; chmod +x makes a script one", path)
+	case info.Mode()&0o111 != 0 || runtime.GOOS == "windows":
+		return nil
+	case runnable(path):
+		return fmt.Errorf("%s is no executable file yet; make it one: chmod +x %s", path, quoteArgument(path))
+	case filepath.Ext(path) == ".py":
+		return fmt.Errorf("%s is no executable file: begin it with the line #!/usr/bin/env python3, and then: chmod +x %s", path, quoteArgument(path))
 	}
-	return nil
+	return fmt.Errorf("%s is no executable file: it is neither a script (which begins with #!) nor a program", path)
+}
+
+// runnable reports whether the file at path looks like what the system could
+// run: a script or, on Linux, a program.
+func runnable(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	mark := make([]byte, 4)
+	n, err := io.ReadFull(f, mark)
+	_ = f.Close() // it was read from alone
+	return (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && (bytes.HasPrefix(mark[:n], []byte("#!")) || string(mark[:n]) == "\x7fELF")
 }
 
 // quoteArgument returns s as a shell takes it.

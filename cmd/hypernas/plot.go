@@ -29,12 +29,20 @@ func kinds() []string { return []string{"curves", "scatter", "cd", "cost"} }
 type plotFlags struct {
 	kind, out, space string
 	budget, split    int
-	trust            bool
+	trust            trusted
 }
 
-// trustUsage explains the flag without which no program runs on a record's
-// word: a run's folder may be anyone's.
-const trustUsage = "start the programs that the records name as search spaces, to read true values from them"
+// trusted says whether programs run on a record's word, and what they may then
+// reach: a run's folder may be anyone's.
+type trusted struct {
+	programs bool
+	allowed  grants
+}
+
+func (t *trusted) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&t.programs, "trust", false, "start the programs that the records name as search spaces, to read true values from them")
+	addAllowFlag(cmd, &t.allowed)
+}
 
 func newPlotCommand() *cobra.Command {
 	var f plotFlags
@@ -96,7 +104,7 @@ protocols in the folder it draws that of the last run.`,
 	flags.StringVar(&f.space, "space", "", "the space to draw, where the run has several")
 	flags.IntVar(&f.budget, "budget", 0, "labels of a scatter (default: the most)")
 	flags.IntVar(&f.split, "split", 0, "split of a scatter")
-	flags.BoolVar(&f.trust, "trust", false, trustUsage)
+	f.trust.addFlags(cmd)
 	return cmd
 }
 
@@ -150,7 +158,7 @@ var errNoPredictions = errors.New("no raw predictions")
 // scatter draws the predictions of a group's trials at one budget (0 is the
 // largest) on one split. It reads them from the run in dir, and the true values
 // from the space.
-func scatter(ctx context.Context, dir string, g *table.Group, budget, split int, trust bool) (*plot.Figure, error) {
+func scatter(ctx context.Context, dir string, g *table.Group, budget, split int, trust trusted) (*plot.Figure, error) {
 	budget = cmp.Or(budget, g.Budgets[len(g.Budgets)-1])
 	var panels []plot.Panel
 	var predictions []*results.Predictions
@@ -196,11 +204,13 @@ func scatter(ctx context.Context, dir string, g *table.Group, budget, split int,
 // targets reads the target of every row of a space, whose data must be that of
 // the record. A space that is a program of its own is started only if that is
 // trusted.
-func targets(ctx context.Context, ref *results.SpaceRef, trust bool) (values []float64, err error) {
-	if _, builtin := find(builtinSpaces(), ref.Name); !builtin && !trust {
+func targets(ctx context.Context, ref *results.SpaceRef, trust trusted) (values []float64, err error) {
+	if _, builtin := find(builtinSpaces(), ref.Name); !builtin && !trust.programs {
 		return nil, fmt.Errorf("true values are read from the program %s only with --trust", ref.Name)
 	}
-	process, space, err := openSpace(ctx, harness.Ref{Alias: ref.Alias, Name: ref.Name, Options: ref.Options}, host.Options{Limits: host.DefaultLimits()})
+	process, space, err := openSpace(ctx, harness.Ref{Alias: ref.Alias, Name: ref.Name, Options: ref.Options}, host.Options{
+		Limits: spaceLimits(), Sandbox: host.Sandbox{Allowed: trust.allowed},
+	})
 	if err != nil {
 		return nil, err
 	}

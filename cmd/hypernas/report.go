@@ -17,7 +17,7 @@ import (
 
 func newReportCommand() *cobra.Command {
 	var out, baseline string
-	var trust bool
+	var trust trusted
 	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Write one HTML page with everything a run holds",
@@ -49,13 +49,13 @@ environment, the plan, and what identifies spaces and predictors.`,
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write, - for standard output (default: report.html in DIR)")
 	cmd.Flags().StringVar(&baseline, "baseline", "", "predictor that sample efficiency is compared with")
-	cmd.Flags().BoolVar(&trust, "trust", false, trustUsage)
+	trust.addFlags(cmd)
 	return cmd
 }
 
 // newReport gathers what a page says of the run in dir. A figure that can't be
 // drawn is a note.
-func newReport(ctx context.Context, dir, baseline string, trust bool) (*report.Report, error) {
+func newReport(ctx context.Context, dir, baseline string, trust trusted) (*report.Report, error) {
 	run, err := compare(dir, table.Options{Baseline: baseline})
 	if err != nil {
 		return nil, err

@@ -55,8 +55,9 @@ record don't run again, unless the predictor or an option has changed.
 
 A space or predictor is [ALIAS=]NAME|PATH[:key=value[:key=value]…], where NAME
 is built in or was added (hypernas plugin add), and PATH is a plugin's
-executable, or the YAML file that describes your own table (see docs/table.md);
-the alias is its name in the table of results. A value with a
+executable, or the YAML file that describes your own table (see docs/table.md).
+The table of results calls it by the alias; without one by its name and the
+options given, and a path by what the plugin there calls itself. A value with a
 colon or comma in it goes into a plan file.
 
 External plugins run in a sandbox where the system has one, and each record says
@@ -137,7 +138,7 @@ func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, e
 	if f.planFile != "" {
 		data, err := os.ReadFile(f.planFile)
 		if err != nil {
-			return p, err
+			return p, pathError(err)
 		}
 		if p, err = harness.ParsePlan(f.planFile, data); err != nil {
 			return p, err
@@ -174,7 +175,7 @@ func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, e
 	if p.SplitFile != "" {
 		data, err := os.ReadFile(p.SplitFile)
 		if err != nil {
-			return p, err
+			return p, pathError(err)
 		}
 		if err := p.UseSplits(p.SplitFile, data); err != nil {
 			return p, err
@@ -188,6 +189,9 @@ func (f *runFlags) plan(cmd *cobra.Command, given harness.Plan) (harness.Plan, e
 	}
 	if f.workers < 1 {
 		return p, fmt.Errorf("--workers %d: there must be at least 1", f.workers)
+	}
+	if _, err := lookupPreset(p.Preset); err != nil {
+		return p, err
 	}
 	return p, p.Validate()
 }
@@ -233,6 +237,7 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 		predictorOptions.Sandbox.Protected = append(predictorOptions.Sandbox.Protected, own...)
 	}
 	var predictors []harness.Predictor
+	var own []string // what predictors call themselves
 	for _, ref := range p.Predictors {
 		o, err := openPredictor(ctx, ref, predictorOptions)
 		if errors.Is(err, errBroken) {
@@ -241,8 +246,16 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 			return err
 		}
 		predictors = append(predictors, o)
+		own = append(own, o.Description.Name)
+	}
+	if err := harness.NameRefs(p.Predictors, own); err != nil {
+		return usage(err)
+	}
+	for i := range predictors {
+		predictors[i].Ref = p.Predictors[i]
 	}
 	var spaces []harness.Space
+	own = nil
 	for _, ref := range given {
 		process, opened, err := openSpace(ctx, ref, host.Options{Limits: spaceLimits(), Log: pluginLog, Sandbox: host.Sandbox{Allowed: f.allowed}})
 		if err != nil {
@@ -250,6 +263,13 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 		}
 		defer func() { err = errors.Join(err, process.Close()) }()
 		spaces = append(spaces, opened)
+		own = append(own, opened.Description.Name)
+	}
+	if err := harness.NameRefs(p.Spaces, own); err != nil {
+		return usage(err)
+	}
+	for i := range spaces {
+		spaces[i].Ref = p.Spaces[i]
 	}
 	environment, err := environment()
 	if err != nil {

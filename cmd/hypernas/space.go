@@ -23,32 +23,39 @@ func newSpaceCommand() *cobra.Command {
 		listCommand("search spaces", func(cmd *cobra.Command) ([][2]string, error) {
 			return summaries(cmd, host.KindSpace, builtinSpaces())
 		}),
-		&cobra.Command{
-			Use:   "describe NAME|PATH[:key=value…]",
-			Short: "Open a space and say what it holds, how good its labels are, and where it is from",
-			Long: `describe opens a space and says what it holds, how good its labels are, and
+		newSpaceDescribeCommand())
+}
+
+func newSpaceDescribeCommand() *cobra.Command {
+	var allowed grants
+	cmd := &cobra.Command{
+		Use:   "describe NAME|PATH[:key=value…]",
+		Short: "Open a space and say what it holds, how good its labels are, and where it is from",
+		Long: `describe opens a space and says what it holds, how good its labels are, and
 where it is from. Options choose label and target where a space has several.
 PATH is a plugin's executable, or the YAML file that describes your own table.
 
 Where the data has to be fetched first it says what is known without them, and
 how to fetch them, and the exit code is 2.`,
-			Example: `  hypernas space describe bundled
+		Example: `  hypernas space describe bundled
   hypernas space describe ./mine.yaml
   hypernas space describe ./myspace:dataset=small`,
-			Args: cobra.ExactArgs(1),
-			RunE: func(cmd *cobra.Command, args []string) error {
-				ref, err := harness.ParseRef(args[0])
-				if err != nil {
-					return usage(err)
-				}
-				return describeSpace(cmd, ref)
-			},
-		})
+		Args: cobra.ExactArgs(1),
+	}
+	addAllowFlag(cmd, &allowed)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ref, err := harness.ParseRef(args[0])
+		if err != nil {
+			return usage(err)
+		}
+		return describeSpace(cmd, ref, allowed)
+	}
+	return cmd
 }
 
-func describeSpace(cmd *cobra.Command, ref harness.Ref) (err error) {
+func describeSpace(cmd *cobra.Command, ref harness.Ref, allowed grants) (err error) {
 	s := sheet{w: cmd.OutOrStdout()}
-	process, opened, err := openSpace(cmd.Context(), ref, host.Options{Limits: spaceLimits()})
+	process, opened, err := openSpace(cmd.Context(), ref, host.Options{Limits: spaceLimits(), Sandbox: host.Sandbox{Allowed: allowed}})
 	if err != nil {
 		// A space without its data, or without an option that it needs, still
 		// says what it is.

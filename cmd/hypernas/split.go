@@ -18,7 +18,7 @@ func newSplitCommand() *cobra.Command {
 		Example: "  hypernas split export --space bundled --budget 50 -o splits.json",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage(fmt.Errorf("unknown command %q for hypernas split; there is export", args[0]))
+				return usage(unknownCommand(cmd, args[0]))
 			}
 			return cmd.Help()
 		},
@@ -29,6 +29,7 @@ func newSplitCommand() *cobra.Command {
 
 func newSplitExportCommand() *cobra.Command {
 	var space, out string
+	var allowed grants
 	plan := harness.DefaultPlan()
 	cmd := &cobra.Command{
 		Use:   "export",
@@ -39,11 +40,14 @@ SHA-256. hypernas run --split-file FILE trains and tests on exactly these.`,
   hypernas run --space bundled --predictor np --budget 20,50 --split-file splits.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if _, err := lookupPreset(plan.Preset); err != nil {
+				return usage(err)
+			}
 			ref, err := harness.ParseRef(space)
 			if err != nil {
 				return usage(fmt.Errorf("--space: %w", err))
 			}
-			process, opened, err := openSpace(cmd.Context(), ref, host.Options{Limits: spaceLimits()})
+			process, opened, err := openSpace(cmd.Context(), ref, host.Options{Limits: spaceLimits(), Sandbox: host.Sandbox{Allowed: allowed}})
 			if err != nil {
 				return err
 			}
@@ -67,6 +71,7 @@ SHA-256. hypernas run --split-file FILE trains and tests on exactly these.`,
 	f := cmd.Flags()
 	f.StringVar(&space, "space", "", "search space")
 	addSplitFlags(cmd, &plan)
+	addAllowFlag(cmd, &allowed)
 	f.StringVarP(&out, "output", "o", "-", "file to write; - is the terminal")
 	return cmd
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -124,6 +126,7 @@ func compare(dir string, o table.Options) (*compared, error) {
 			i := slices.IndexFunc(m.Predictors, func(s results.PredictorSummary) bool { return s.Alias == ref.Alias })
 			if i >= 0 {
 				o.Current = append(o.Current, m.Predictors[i].PredictorRef)
+				rename(run.Records, &m.Predictors[i].PredictorRef)
 			}
 		}
 		o.Facts = func(space results.SpaceRef) table.Facts {
@@ -142,6 +145,18 @@ func compare(dir string, o table.Options) (*compared, error) {
 		return nil, fmt.Errorf("no predictor %q in %s to compare with", o.Baseline, dir)
 	}
 	return c, nil
+}
+
+// rename calls trials of older contents of an external predictor's path by the
+// name that it has now: a plugin that does not start can't say its name, and may
+// change it.
+func rename(records []results.Record, now *results.PredictorRef) {
+	for i := range records {
+		p := &records[i].Predictor
+		if p.Name == now.Name && p.Identity != now.Identity && strings.HasPrefix(p.Identity, "sha256:") && maps.Equal(p.Options, now.Options) {
+			p.Alias = now.Alias
+		}
+	}
 }
 
 // beside returns a function that finds the published figures which stand

@@ -19,6 +19,7 @@ import (
 func newVerifyCommand() *cobra.Command {
 	var spaces, splitFiles []string
 	var allowUnchecked bool
+	var allowed grants
 	cmd := &cobra.Command{
 		Use:   "verify DIR",
 		Short: "Check a run: hashes, splits, and every metric from raw predictions",
@@ -38,7 +39,7 @@ hold or could not be checked.`,
   hypernas verify docs/quick --allow-unchecked`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opener, err := newSpaceOpener(spaces)
+			opener, err := newSpaceOpener(cmd.Context(), spaces, host.Options{Limits: spaceLimits(), Sandbox: host.Sandbox{Allowed: allowed}})
 			if err != nil {
 				return usage(err)
 			}
@@ -46,7 +47,7 @@ hold or could not be checked.`,
 			for _, name := range splitFiles {
 				data, err := os.ReadFile(name)
 				if err != nil {
-					return usage(err)
+					return usage(pathError(err))
 				}
 				f, err := split.ParseFile(name, data)
 				if err != nil {
@@ -75,6 +76,7 @@ hold or could not be checked.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&spaces, "space", nil, "how to open the space that records call ALIAS: [ALIAS=]NAME|PATH[:key=value…]; may be repeated")
 	f.StringArrayVar(&splitFiles, "split-file", nil, "file of splits that trials ran on; may be repeated")
+	addAllowFlag(cmd, &allowed)
 	f.BoolVar(&allowUnchecked, "allow-unchecked", false, "exit code 0 where all that could be checked holds")
 	return cmd
 }
@@ -99,10 +101,15 @@ func writeVerdict(w io.Writer, v *harness.Verdict) {
 }
 
 // spaceOpener opens the spaces that records name.
-type spaceOpener struct{ given map[string]harness.Ref } // by alias
+type spaceOpener struct {
+	given   map[string]harness.Ref // by alias
+	options host.Options
+}
 
-func newSpaceOpener(texts []string) (*spaceOpener, error) {
-	o := &spaceOpener{make(map[string]harness.Ref)}
+// newSpaceOpener asks the plugins that are given by a path alone for their
+// names.
+func newSpaceOpener(ctx context.Context, texts []string, options host.Options) (*spaceOpener, error) {
+	o := &spaceOpener{make(map[string]harness.Ref), options}
 	for _, text := range texts {
 		ref, err := harness.ParseRef(text)
 		if err != nil {
@@ -111,6 +118,16 @@ func newSpaceOpener(texts []string) (*spaceOpener, error) {
 		recorded, _, err := locate(ref) // which gives a table's file its alias
 		if err != nil {
 			return nil, fmt.Errorf("--space: %w", err)
+		}
+		if recorded.Alias == "" {
+			process, opened, err := openSpace(ctx, ref, options)
+			if err != nil {
+				return nil, fmt.Errorf("--space: %w", err)
+			}
+			if err := process.Close(); err != nil {
+				return nil, err
+			}
+			recorded = opened.Ref
 		}
 		o.given[recorded.Alias] = ref
 	}
@@ -127,7 +144,7 @@ func (o *spaceOpener) open(ctx context.Context, ref *results.SpaceRef) (*harness
 			return nil, nil, fmt.Errorf("%q is no space of this hypernas: say how to open it by --space %s=PATH", ref.Name, ref.Alias)
 		}
 	}
-	process, space, err := openSpace(ctx, with, host.Options{Limits: spaceLimits()})
+	process, space, err := openSpace(ctx, with, o.options)
 	if err != nil {
 		if !ok && ref.Name == tableSpace && errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("%w; say where it lies by --space %s=PATH", err, ref.Alias)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -36,6 +37,9 @@ func WriteFunc(path string, write func(io.Writer) error) error {
 		return through(path, write)
 	}
 	f, err := create(path)
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return fmt.Errorf("write %s: %w", path, p.Err) // whoever called knows no temporary file
+	}
 	if err != nil {
 		return err
 	}

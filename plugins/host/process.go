@@ -110,7 +110,7 @@ func launch(ctx context.Context, p Plugin, kind Kind, o Options) (*Process, any,
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
-	if err := p.verify(); err != nil {
+	if err := p.verify(ctx); err != nil {
 		return nil, nil, err
 	}
 	// A short name: the path of a socket in it may have 103 bytes on macOS,
@@ -252,10 +252,7 @@ func (p *Process) startFailure(ctx context.Context, err error) error {
 			if said := p.log.last(); said != "" && p.log.panicLine() == "" {
 				printed += "; the last that it logged is " + quote(said)
 			}
-			if r.Exited && r.Status != 0 && r.Held.Landlock > 0 {
-				printed += "; what it may read is its own folder and the system's, and what --allow adds"
-			}
-			return p.failure(reason + printed)
+			return p.failure(reason + printed + p.advice(lastSaid(p.log.String())))
 		}
 	}
 	return fmt.Errorf("start %s: %w", p.plugin.Name, err)
@@ -375,8 +372,11 @@ func (p *Process) call(ctx context.Context, what string, limit time.Duration, do
 		return p.failure(fmt.Sprintf("%s took longer than %v", what, limit))
 	}
 	transport, ok := status.FromError(err)
-	if !ok {
-		return err // the plugin's own error, or what is wrong with its answer
+	if !ok { // the plugin's own error, or what is wrong with its answer
+		if hint := p.advice(err.Error()); hint != "" {
+			return fmt.Errorf("%w%s", err, hint)
+		}
+		return err
 	}
 	r, ended := p.ended()
 	if !ended && transport.Code() == codes.Unavailable {
@@ -384,7 +384,7 @@ func (p *Process) call(ctx context.Context, what string, limit time.Duration, do
 	}
 	if ended {
 		if reason := ending(r, p.options.Limits, p.log.panicLine(), "in the middle of "+what); reason != "" {
-			return p.failure(reason)
+			return p.failure(reason + p.advice(cmp.Or(p.log.panicLine(), lastSaid(p.log.String()))))
 		}
 	}
 	if transport.Code() == codes.Unimplemented {

@@ -79,6 +79,9 @@ func NewFetcher(c Cache, mirror string) (*Fetcher, error) {
 	}
 	if mirror != "" {
 		info, err := os.Stat(mirror)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: there is no folder %s", ErrMirror, mirror)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrMirror, err)
 		}
