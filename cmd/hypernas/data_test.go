@@ -1,10 +1,16 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/spaces/registry"
 )
 
 // TestMissingData checks that a run without its data says in one line which
@@ -43,5 +49,39 @@ func TestMissingData(t *testing.T) {
 		if got := run(t.Context(), test.args, strings.NewReader(""), &stdout, &stderr); got != test.want {
 			t.Errorf("%v: exit code %d, want %d\n%s", test.args, got, test.want, stderr.String())
 		}
+	}
+}
+
+// TestCIFAR10 checks that hypernas gets the files of CIFAR-10's archive, and is
+// told how to fetch it where it is missing.
+func TestCIFAR10(t *testing.T) {
+	var packed bytes.Buffer
+	stream := gzip.NewWriter(&packed)
+	w := tar.NewWriter(stream)
+	for _, h := range []*tar.Header{
+		{Name: "cifar-10-batches-bin/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "cifar-10-batches-bin/data_batch_1.bin", Typeflag: tar.TypeReg, Mode: 0o644, Size: 5},
+	} {
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte("bytes")[:h.Size]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), stream.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	each := func(name string, body []byte) error {
+		got = append(got, name+" "+string(body))
+		return nil
+	}
+	if err := cifar10(registry.Memory{"cifar10/cifar-10-binary.tar.gz": packed.Bytes()})(each); err != nil || len(got) != 1 || got[0] != "cifar-10-batches-bin/data_batch_1.bin bytes" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	err := cifar10(registry.Cache{Dir: t.TempDir()})(each)
+	if want := "fetch it (1 file, 170.1 MB) with: hypernas data get cifar10"; !errors.Is(err, plugins.ErrDataMissing) || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

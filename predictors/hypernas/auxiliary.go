@@ -178,7 +178,7 @@ func readArchive(ctx context.Context, cifar10 Archive) (*batches, error) {
 		if !isBatch(path.Base(name)) || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return all.add(path.Base(name), bytes.NewReader(body))
+		return all.add(path.Base(name), bytes.NewReader(body), int64(len(body)))
 	})
 	if err != nil {
 		return nil, err
@@ -220,9 +220,11 @@ func isBatch(name string) bool {
 
 func (b *batches) addFile(name string) (err error) {
 	// Opening a pipe would wait for whoever writes into it.
-	if info, err := os.Stat(name); err != nil {
+	info, err := os.Stat(name)
+	if err != nil {
 		return err
-	} else if !info.Mode().IsRegular() {
+	}
+	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no regular file", filepath.Base(name))
 	}
 	file, err := os.Open(name)
@@ -230,12 +232,15 @@ func (b *batches) addFile(name string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	return b.add(filepath.Base(name), file)
+	return b.add(filepath.Base(name), file, info.Size())
 }
 
-// add reads a file.
-func (b *batches) add(name string, r io.Reader) error {
-	one, sum := batch{name: name}, sha256.New()
+// add reads a file of about size bytes.
+func (b *batches) add(name string, r io.Reader, size int64) error {
+	// A batch of CIFAR-10 has 10,000 images; what claims to be larger grows as
+	// it comes.
+	room, sum := int(min(size/cifarRecord, 10000)), sha256.New()
+	one := batch{name: name, labels: make([]uint8, 0, room), sums: make([]uint16, 0, room*cifarPixels)}
 	buffered := bufio.NewReaderSize(io.TeeReader(r, sum), 1<<16)
 	var record [cifarRecord]byte
 	for {
@@ -318,20 +323,20 @@ func (b *batches) pick(rows []int) *auxiliary {
 // depend on the order.
 func (b *batches) moments() (mean, sd [cifarColors]float64) {
 	var sum, squares [cifarColors]uint64
-	var varies [cifarColors]bool
+	low, high := [cifarColors]uint16{math.MaxUint16, math.MaxUint16, math.MaxUint16}, [cifarColors]uint16{}
 	for k := range *b {
 		for i, v := range (*b)[k].sums {
 			color := i / (images.Side * images.Side) % cifarColors
 			sum[color] += uint64(v)
 			squares[color] += uint64(v) * uint64(v)
-			varies[color] = varies[color] || v != (*b)[0].sums[color*images.Side*images.Side]
+			low[color], high[color] = min(low[color], v), max(high[color], v)
 		}
 	}
 	n := float64(b.images() * images.Side * images.Side)
 	for c := range mean {
 		mean[c] = float64(sum[c]) / n
 		sd[c] = 1
-		if varies[c] {
+		if low[c] < high[c] {
 			// The conversion keeps a compiler from fusing product and difference.
 			sd[c] = math.Sqrt(float64(squares[c])/n - float64(mean[c]*mean[c]))
 		}
