@@ -344,7 +344,7 @@ func TestStemGradient(t *testing.T) {
 	r := newReader(v, true, training.Batch.Networks)
 	nodes := feature.NewNodes(v, training.Batch.Networks, sequence)
 	_, set := inOrder(t, write(t, map[string][]byte{"data_batch_1.bin": invented(1, 16)}))
-	m := newModel[float64](&o, nodes.Dim(), r.kernels, set, rand.New(rand.NewPCG(1, 2)))
+	m := newModel[float64](&o, nodes.Dim(), r.proxy, set, rand.New(rand.NewPCG(1, 2)))
 	tr, in, err := m.trainer(shape{networks: 4, cells: 2, nodes: 8}, fuse.NewAdam[float64](fuse.AdamOptions{Rate: fuse.Constant(0)}))
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 )
 
 // Version rises whenever predictions with equal options change.
-const Version = 1
+const Version = 2
 
 // Predictor is HyperNAS.
 type Predictor struct {
@@ -75,7 +75,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 	p.nodes = feature.NewNodes(&p.vocabulary, t.Batch.Networks, sequence)
 	var set *auxiliary
 	switch {
-	case o.Hypernetwork && len(p.reader.kernels) == 0:
+	case o.Hypernetwork && len(p.reader.proxy.heads) == 0:
 		warnings = append(warnings, "no architecture has an operation with weights to generate, so hypernas trained without its hypernetwork")
 	case o.Hypernetwork:
 		if set, err = newAuxiliary(ctx, o.Auxiliary, o.AuxiliaryPool, auxiliarySeed, p.CIFAR10); err != nil {
@@ -93,7 +93,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 	}
 	var members []*member
 	for k := range o.Members {
-		m := &member{model: newModel[float32](&p.options, p.nodes.Dim(), p.reader.kernels, set, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))}
+		m := &member{model: newModel[float32](&p.options, p.nodes.Dim(), p.reader.proxy, set, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))}
 		log := func(epoch int, losses []float64) {
 			t.Log.Info("hypernas: training", "member", k+1, "of", o.Members, "epoch", epoch, "epochs", o.Epochs, "losses", losses)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 
@@ -16,36 +17,54 @@ import (
 type model[T kern.Float] struct {
 	options  *options
 	features int
-	kernels  []int
+	proxy    *proxy // what target networks are made of
 	// auxiliary is D_aux, nil where there is no hypernetwork.
 	auxiliary *auxiliary
 
 	encoder   *encoder[T]
 	regressor []*fuse.Parameter[T]
 
-	heads      [][]*fuse.Parameter[T] // of each kernel size
+	heads      [][]*fuse.Parameter[T] // of each of the proxy's
 	stem       *fuse.Parameter[T]
+	position   *fuse.Parameter[T] // of the pixels, nil without attention
 	classifier []*fuse.Parameter[T]
 	u          *fuse.Parameter[T]
 }
 
 // newModel draws the weights. u starts at 1. There is a hypernetwork, which
-// generates convolutions of the sizes in kernels, if there are auxiliary images.
-func newModel[T kern.Float](o *options, features int, kernels []int, set *auxiliary, rng *rand.Rand) *model[T] {
-	m := &model[T]{options: o, features: features, kernels: kernels, auxiliary: set}
+// generates the weights that p has, if there are auxiliary images.
+func newModel[T kern.Float](o *options, features int, p *proxy, set *auxiliary, rng *rand.Rand) *model[T] {
+	m := &model[T]{options: o, features: features, proxy: p, auxiliary: set}
 	m.encoder = newEncoder[T](features, o.Width, o.Layers, o.Norm, rng)
 	m.regressor = append(linear[T](rng, "regressor", o.Width, o.Hidden), linear[T](rng, "regressor output", o.Hidden, 1)...)
 	if !m.hypernetwork() {
 		return m
 	}
-	for _, k := range kernels {
-		name := fmt.Sprintf("head %d", k)
-		m.heads = append(m.heads, append(linear[T](rng, name, o.Width, o.Hidden), linear[T](rng, name+" output", o.Hidden, o.TargetWidth*o.TargetWidth*k*k)...))
+	heads, wide := p.kernels(o.TargetWidth)
+	for i, h := range heads {
+		name := fmt.Sprintf("head %d", i)
+		m.heads = append(m.heads, append(linear[T](rng, name, o.Width, o.Hidden), linear[T](rng, name+" output", o.Hidden, h.Weights(o.TargetWidth, wide))...))
 	}
 	m.stem = fuse.NewParameter[T]("stem", 1, o.TargetWidth, set.channels, 3, 3).Kaiming(rng, set.channels*9)
 	m.classifier = linear[T](rng, "classifier", o.TargetWidth, set.classes)
+	if p.attends() {
+		m.position = fuse.NewParameter[T]("position", o.TargetWidth, auxiliarySide/2, auxiliarySide/2)
+	}
 	m.u = fuse.NewParameter[T]("u", 2).Fill(1)
 	return m
+}
+
+// hypernetworkParameters returns the weights of the hypernetwork, and what all
+// target networks share; none without a hypernetwork.
+func (m *model[T]) hypernetworkParameters() []*fuse.Parameter[T] {
+	if !m.hypernetwork() {
+		return nil
+	}
+	params := append(slices.Concat(m.heads...), m.stem)
+	if m.position != nil {
+		params = append(params, m.position)
+	}
+	return append(params, m.classifier...)
 }
 
 // hypernetwork reports whether there is an auxiliary task.
@@ -62,9 +81,10 @@ type inputs[T kern.Float] struct {
 	rows, forward, backward, mask [][]T
 	share                         []T // [networks, cells], the mean's weights
 	dropout, labels, weights      []T
-	positions                     []int // cells of the sequence that target networks have
-	targets                       int   // networks whose target network is evaluated
-	codes, edges, outputs         [][]T // by position in positions
+	targets                       int // networks whose target network is evaluated
+	proxy                         *proxy
+	channels                      int // of the target networks' images
+	targetCells                   []targetCell[T]
 	images, classes               []T
 	targetWeights                 []T // [targets]
 	scratchFeatures               []float32

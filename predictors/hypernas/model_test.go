@@ -32,15 +32,15 @@ func TestWholeGradient(t *testing.T) {
 			training, _, _ := plugintest.Deal(t, 60)
 			v := &training.Vocabulary
 			r := newReader(v, true, training.Batch.Networks)
-			if !slices.Equal(r.kernels, []int{1, 3}) {
-				t.Fatalf("got kernel sizes %v, want 1 and 3", r.kernels)
+			if want := []head{{kern.FormConv, 1, 0}, {kern.FormConv, 3, 0}}; !slices.Equal(r.proxy.heads, want) {
+				t.Fatalf("got heads %v, want %v", r.proxy.heads, want)
 			}
 			nodes := feature.NewNodes(v, training.Batch.Networks, sequence)
 			var set *auxiliary
 			if o.Hypernetwork {
 				set = generated(16, 0)
 			}
-			m := newModel[float64](&o, nodes.Dim(), r.kernels, set, rand.New(rand.NewPCG(1, 2)))
+			m := newModel[float64](&o, nodes.Dim(), r.proxy, set, rand.New(rand.NewPCG(1, 2)))
 			tr, in, err := m.trainer(shape{networks: 4, cells: 2, nodes: 6}, fuse.NewAdam[float64](fuse.AdamOptions{Rate: fuse.Constant(0)}))
 			if err != nil {
 				t.Fatal(err)
@@ -49,8 +49,8 @@ func TestWholeGradient(t *testing.T) {
 			b := 0
 			for i := range training.Batch.Networks {
 				net := r.read(&training.Batch.Networks[i])
-				ops := net.cells[0].target
-				if b < 3 && slices.Contains(ops, kern.CellConv) && slices.Contains(ops, kern.CellConv+1) {
+				codes := codesOf(r, &net)
+				if b < 3 && slices.Contains(codes, kern.CellHead) && slices.Contains(codes, kern.CellHead+1) {
 					in.set(b, nodes, true, &net)
 					in.labels[b], in.weights[b] = float64(b)-.7, 1
 					b++
@@ -79,7 +79,7 @@ func TestWholeGradient(t *testing.T) {
 					nonzero++
 				}
 				for i := 0; i < len(grad); i += max(len(grad)/6, 1) {
-					const h = 1e-5
+					const h = 1e-6 // so small that no rectifier changes sides
 					x := p.Data[i]
 					p.Data[i] = x + h
 					up := evaluate()
@@ -103,10 +103,19 @@ func (m *model[T]) parameters() []*fuse.Parameter[T] {
 	params := m.encoder.parameters()
 	params = append(params, m.regressor...)
 	if m.hypernetwork() {
-		params = append(params, slices.Concat(m.heads...)...)
-		params = append(append(params, m.stem, m.u), m.classifier...)
+		params = append(append(params, m.hypernetworkParameters()...), m.u)
 	}
 	return params
+}
+
+// codesOf returns what the nodes of a network's first cell compute in its target
+// network.
+func codesOf(r *reader, net *network) []int {
+	var codes []int
+	for _, n := range r.proxy.targetNodes(net.cells[0], &net.steps[0], 4, 4) {
+		codes = append(codes, n.code)
+	}
+	return codes
 }
 
 // TestHypernetworkReachesEncoder: without labels' weight the encoder still
@@ -118,7 +127,7 @@ func TestHypernetworkReachesEncoder(t *testing.T) {
 	r := newReader(v, true, training.Batch.Networks)
 	nodes := feature.NewNodes(v, training.Batch.Networks, sequence)
 	set := generated(320, 0)
-	m := newModel[float32](&o, nodes.Dim(), r.kernels, set, rand.New(rand.NewPCG(1, 2)))
+	m := newModel[float32](&o, nodes.Dim(), r.proxy, set, rand.New(rand.NewPCG(1, 2)))
 	tr, in, err := m.trainer(shape{networks: 8, cells: 2, nodes: 8}, fuse.NewAdam[float32](fuse.AdamOptions{Rate: fuse.Constant(3e-3)}))
 	if err != nil {
 		t.Fatal(err)
@@ -153,49 +162,6 @@ func TestHypernetworkReachesEncoder(t *testing.T) {
 	}
 }
 
-// TestTarget: the target network follows the wire form.
-func TestTarget(t *testing.T) {
-	v := &plugins.Vocabulary{Ops: []plugins.Op{
-		{Name: "input", Kind: plugins.KindInput},
-		{Name: "output", Kind: plugins.KindOutput},
-		{Name: "none", Kind: plugins.KindNone},
-		{Name: "skip", Kind: plugins.KindSkip},
-		{Name: "avg", Kind: plugins.KindAvgPool, Kernel: 3},
-		{Name: "max", Kind: plugins.KindMaxPool, Kernel: 3},
-		{Name: "se", Kind: plugins.KindSqueezeExcite},
-		{Name: "attention", Kind: plugins.KindAttention},
-		{Name: "sep5", Kind: plugins.KindSeparableConv, Kernel: 5},
-		{Name: "conv2", Kind: plugins.KindConv, Kernel: 2},
-		{Name: "conv11", Kind: plugins.KindConv, Kernel: 11},
-		{Name: "new", Kind: plugins.Kind(99), Kernel: 3},
-		{Name: "unused", Kind: plugins.KindConv, Kernel: 7},
-	}}
-	var c plugins.Cell
-	for op := range v.Ops {
-		if op != 1 && op != 12 {
-			c.Nodes = append(c.Nodes, plugins.Node{Op: op})
-		}
-	}
-	c.Nodes = append(c.Nodes, plugins.Node{Op: 1})
-	n := plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1}}}
-	r := newReader(v, false, []plugins.Network{n})
-	if want := []int{1, 3, 5, 7}; !slices.Equal(r.kernels, want) {
-		t.Fatalf("kernel sizes: got %v, want %v", r.kernels, want)
-	}
-	got := r.read(&n).cells[0].target
-	want := []int{kern.CellInput, kern.CellNone, kern.CellPass, kern.CellAverage, kern.CellMax, kern.CellPass, kern.CellConv, kern.CellConv + 2, kern.CellConv + 1, kern.CellConv + 3, kern.CellConv + 1, kern.CellPass}
-	if !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	// A size that no training network has takes the next one there is.
-	small := newReader(v, false, []plugins.Network{{Cells: []plugins.Cell{{Nodes: []plugins.Node{{Op: 0}, {Op: 8}, {Op: 1}}}}, Sequence: []plugins.Step{{Repeat: 1}}}})
-	for op, want := range map[int]int{7: kern.CellConv, 12: kern.CellConv, 8: kern.CellConv} {
-		if got := small.target(&v.Ops[op]); got != want {
-			t.Errorf("%s: got %d, want %d", v.Ops[op].Name, got, want)
-		}
-	}
-}
-
 // TestDepth: the embedding of a cell depends on the cells before it only with
 // global encoding, and on its position only with that or the positional code.
 func TestDepth(t *testing.T) {
@@ -211,7 +177,7 @@ func TestDepth(t *testing.T) {
 		o.Global = global
 		r := newReader(v, true, []plugins.Network{ab})
 		nodes := feature.NewNodes(v, []plugins.Network{ab}, sequence)
-		m := newModel[float64](&o, nodes.Dim(), r.kernels, generated(16, 0), rand.New(rand.NewPCG(1, 2)))
+		m := newModel[float64](&o, nodes.Dim(), r.proxy, generated(16, 0), rand.New(rand.NewPCG(1, 2)))
 		machine, in, err := m.evaluator(shape{networks: 2, cells: 2, nodes: 4})
 		if err != nil {
 			t.Fatal(err)

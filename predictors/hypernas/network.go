@@ -13,9 +13,8 @@ type network struct {
 
 // cell is a distinct cell of a network.
 type cell struct {
-	nodes  []plugins.Node
-	edges  []plugins.Edge
-	target []int // what the target network's nodes compute: codes of kern.Cell
+	nodes []plugins.Node
+	edges []plugins.Edge
 }
 
 // nodeCount returns the size of the largest cell.
@@ -31,31 +30,13 @@ func (n *network) nodeCount() int {
 type reader struct {
 	vocabulary *plugins.Vocabulary
 	prune      bool
-	// kernels are the sizes of the convolutions that the target networks have,
-	// ascending.
-	kernels []int
+	proxy      *proxy // what target networks are made of
 }
 
-// newReader returns a reader whose target networks have the convolutions that
-// occur in the given networks.
+// newReader returns a reader whose target networks have what occurs in the given
+// networks.
 func newReader(v *plugins.Vocabulary, prune bool, networks []plugins.Network) *reader {
-	r := &reader{vocabulary: v, prune: prune}
-	var occurs [largestKernel + 1]bool
-	for i := range networks {
-		for _, s := range sequence(&networks[i]) {
-			for _, n := range networks[i].Cells[s.Cell].Nodes {
-				if k := kernel(&v.Ops[n.Op]); k > 0 {
-					occurs[k] = true
-				}
-			}
-		}
-	}
-	for k, yes := range occurs {
-		if yes {
-			r.kernels = append(r.kernels, k)
-		}
-	}
-	return r
+	return &reader{vocabulary: v, prune: prune, proxy: newProxy(v, networks)}
 }
 
 // sequence returns the steps that the encoder sees: all whose cell is not the
@@ -93,9 +74,5 @@ func (r *reader) readCell(c *plugins.Cell) *cell {
 		pruned := feature.Prune(r.vocabulary, c)
 		c = &pruned
 	}
-	out := &cell{nodes: c.Nodes, edges: c.Edges}
-	for _, n := range c.Nodes {
-		out.target = append(out.target, r.target(&r.vocabulary.Ops[n.Op]))
-	}
-	return out
+	return &cell{nodes: c.Nodes, edges: c.Edges}
 }

@@ -5,44 +5,7 @@ import (
 
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/internal/nn/kern"
-	"github.com/hypernas/hypernas/plugins"
 )
-
-// largestKernel is the largest convolution of a target network: its images are
-// 8 pixels wide.
-const largestKernel = 7
-
-// kernel returns the size of the convolution that stands for op in a target
-// network: odd and at most largestKernel; 0 if none does. An operation with
-// weights but no window is one of size 1, but for squeeze-excite, a gate, which
-// passes its input through.
-func kernel(op *plugins.Op) int {
-	if !op.Kind.HasWeights() || op.Kind == plugins.KindSqueezeExcite {
-		return 0
-	}
-	return min(max(op.Kernel, 1)|1, largestKernel)
-}
-
-// target returns the code of an operation in a target network.
-func (r *reader) target(op *plugins.Op) int {
-	switch op.Kind {
-	case plugins.KindInput:
-		return kern.CellInput
-	case plugins.KindNone:
-		return kern.CellNone
-	case plugins.KindAvgPool:
-		return kern.CellAverage
-	case plugins.KindMaxPool:
-		return kern.CellMax
-	}
-	for i, k := range r.kernels {
-		// An operation that no training network has takes the next size.
-		if own := kernel(op); own > 0 && (own <= k || i == len(r.kernels)-1) {
-			return kern.CellConv + i
-		}
-	}
-	return kern.CellPass
-}
 
 // classify adds the hypernetwork and the target networks of the batch's first
 // in.targets networks. It returns their cross-entropies [targets] and how much
@@ -56,23 +19,52 @@ func (m *model[T]) classify(g *fuse.Graph[T], in *inputs[T], cells []*gorgonia.N
 	x = g.Apply(&kern.Conv[T]{K: 3}, x, g.Param(m.stem))
 	x = g.Apply(&kern.BatchNorm[T]{ReLU: true}, x)
 
-	in.positions = thin(in.cells, o.TargetCells)
-	for i, position := range in.positions {
-		ops, codes := g.Input("operations", a, n)
-		edges, matrix := g.Input("edges", a, n, n)
-		output, last := g.Input("output", a)
-		in.codes, in.edges, in.outputs = append(in.codes, codes), append(in.edges, matrix), append(in.outputs, last)
+	if m.position != nil {
+		// Tokens know where they are: attention and perceptrons treat all alike.
+		x = g.Apply(&kern.Halve[T]{}, x)
+		x = g.Apply(&kern.AddToPixels[T]{}, x, g.Param(m.position))
+	}
 
+	in.proxy, in.channels = m.proxy, o.TargetWidth
+	heads, wide := m.proxy.kernels(o.TargetWidth)
+	positions := thin(in.cells, o.TargetCells)
+	halves := m.proxy.halves(positions)
+	earlier := x
+	for i, position := range positions {
+		if halves[i] {
+			same := earlier == x
+			x = g.Apply(&kern.Halve[T]{}, x)
+			if same {
+				earlier = x
+			} else if m.proxy.earlier {
+				earlier = g.Apply(&kern.Halve[T]{}, earlier)
+			}
+		}
 		nodes := g.Apply(&kern.Take[T]{N: a}, cells[position])
-		args := []*gorgonia.Node{x, ops, edges, output}
+		var weights []*gorgonia.Node
 		for _, w := range m.heads {
 			y := g.Apply(&kern.Linear[T]{ReLU: true}, nodes, g.Param(w[0]), g.Param(w[1]))
-			args = append(args, g.Apply(&kern.Linear[T]{}, y, g.Param(w[2]), g.Param(w[3])))
+			weights = append(weights, g.Apply(&kern.Linear[T]{}, y, g.Param(w[2]), g.Param(w[3])))
 		}
-		x = g.Apply(&kern.Cell[T]{Sizes: m.kernels}, args...)
-		if i < len(in.positions)-1 && i < halvings {
-			x = g.Apply(&kern.Halve[T]{}, x)
+		before := x
+		for repeat := range m.proxy.repeats(position) {
+			t := targetCell[T]{position: position, repeat: repeat}
+			args := []*gorgonia.Node{x}
+			if m.proxy.earlier {
+				args = append(args, earlier)
+			}
+			for _, input := range []struct {
+				name  string
+				data  *[]T
+				shape []int
+			}{{"nodes", &t.nodes, []int{a, n, 3}}, {"edges", &t.edges, []int{a, n, n}}, {"output", &t.output, []int{a}}} {
+				node, data := g.Input(input.name, input.shape...)
+				args, *input.data = append(args, node), data
+			}
+			x = g.Apply(&kern.Cell[T]{Heads: heads, Wide: wide, Earlier: m.proxy.earlier}, append(args, weights...)...)
+			in.targetCells = append(in.targetCells, t)
 		}
+		earlier = before
 	}
 	x = g.Apply(&kern.BatchNorm[T]{ReLU: true}, x)
 	x = g.Apply(&kern.GlobalPool[T]{}, x)
@@ -81,9 +73,6 @@ func (m *model[T]) classify(g *fuse.Graph[T], in *inputs[T], cells []*gorgonia.N
 	weights, in.targetWeights = g.Input("target weights", a)
 	return each, weights
 }
-
-// halvings is how often images are halved: from 8 to 4 pixels.
-const halvings = 1
 
 // thin returns at most most of the positions below n, evenly spread.
 func thin(n, most int) []int {
@@ -95,6 +84,13 @@ func thin(n, most int) []int {
 	return positions
 }
 
+// targetCell is the memory of one cell of the target networks. A block that
+// repeats has several, one after another.
+type targetCell[T kern.Float] struct {
+	position, repeat     int
+	nodes, edges, output []T
+}
+
 // setTarget writes the target network of number b.
 func (in *inputs[T]) setTarget(b int, net *network) {
 	n := in.nodes
@@ -102,23 +98,36 @@ func (in *inputs[T]) setTarget(b int, net *network) {
 	if net != nil {
 		in.targetWeights[b] = 1
 	}
-	for i, position := range in.positions {
-		codes, edges := in.codes[i][b*n:(b+1)*n], in.edges[i][b*n*n:(b+1)*n*n]
-		clear(codes)
+	var made []targetNode
+	for i := range in.targetCells {
+		t := &in.targetCells[i]
+		nodes, edges := t.nodes[3*b*n:3*(b+1)*n], t.edges[b*n*n:(b+1)*n*n]
+		clear(nodes)
 		clear(edges)
-		in.outputs[i][b] = 0
-		if net == nil || position >= len(net.cells) {
+		t.output[b] = 0
+		if net == nil || t.position >= len(net.cells) || t.repeat >= max(net.steps[t.position].Repeat, 1) {
 			// A sequence that has ended passes on what it has.
-			codes[0] = kern.CellInput
+			nodes[0], nodes[1], nodes[2] = kern.CellInput, T(in.channels), 1
 			continue
 		}
-		c := net.cells[position]
-		for k, code := range c.target {
-			codes[k] = T(code)
+		c, s := net.cells[t.position], &net.steps[t.position]
+		if t.repeat == 0 {
+			made = in.proxy.targetNodes(c, s, in.channels, in.proxy.base(t.position, s, in.channels))
+		}
+		for k, m := range made {
+			nodes[3*k], nodes[3*k+1], nodes[3*k+2] = T(m.code), T(m.channels), T(m.size)
 		}
 		for _, e := range c.edges {
 			edges[e.From*n+e.To] = 1
 		}
-		in.outputs[i][b] = T(len(c.nodes) - 1)
+		last := len(made) - 1
+		if t.repeat > 0 && residual(made, c.edges) {
+			for k, m := range made {
+				if m.code == kern.CellInput {
+					edges[k*n+last] = 1
+				}
+			}
+		}
+		t.output[b] = T(last)
 	}
 }

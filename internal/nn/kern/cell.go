@@ -6,161 +6,225 @@ import (
 )
 
 // What a node of a [Cell] computes from the sum of its predecessors' values.
-// CellConv plus i is a rectifier, a convolution with the i-th kernel size and
-// batch normalization.
+// CellHead plus i is an operation with weights, of the i-th head.
 const (
 	CellNone    = iota // nothing: its value is zero; also fills up short cells
 	CellInput          // the cell's input
+	CellEarlier        // the cell's second input, where it has one
 	CellPass           // the sum itself: skips, outputs, and whatever has no weights here
 	CellAverage        // 3x3 average pooling
 	CellMax            // 3x3 maximum pooling
-	CellConv           // first of the convolutions
+	CellHead           // first of the operations with weights
 )
 
 // Cell evaluates one cell, a directed acyclic graph with an operation at each
 // node, for A architectures at once, each with its own graph and its own
-// weights. Channels and image size stay as they are. Sizes lists the kernel
-// sizes of its convolutions.
+// weights. Images keep their size; a node's value may have more or fewer
+// channels than the images have, at most Wide. Where values of several widths
+// meet, the channels that one lacks count as zero, and those that a node has no
+// room for are left out: every width is a slice of the widest, as in a supernet.
 //
-// Inputs: X [A or 1, G, C, H, W, 16]; the operations [A, N], codes as above; the
-// edges [A, N, N], element (i, j) not zero where the value of i reaches j > i;
-// the output node [A]; and for each kernel size k the weights [A, N, C*C*k*k],
-// of which a convolution's row is used, as [C, C, k, k]. Output
+// Inputs: X [A or 1, G, C, H, W, 16]; with Earlier, another such input; the
+// nodes [A, N, 3], each its code as above, the channels of its value and a size,
+// which [Form] explains; the edges [A, N, N], element (i, j) not zero where the
+// value of i reaches j > i; the output node [A]; and for each head the weights
+// [A, N, Weights(C, Wide)], of which the rows of its own nodes are used. Output
 // [A, G, C, H, W, 16], the output node's value.
 type Cell[T Float] struct {
-	Sizes []int
+	Heads   []Head
+	Wide    int
+	Earlier bool
 
 	a, ax, n int
+	earlier  int // architectures of the second input
 	m        maps
-	filters  []filter
-	values   []T     // [A, N, maps]
-	live     []bool  // [A, N], on a way from the input to the output
-	padded   [][][]T // [A][N], a convolution's rectified, padded input
-	scales   []T     // [A, N, C], of the batch normalizations
-	sum      []T     // maps
-	grads    []T     // [N, maps], of one architecture
-	gpadded  [][]T   // by kernel size
-	reverse  []T
+	nodes    []cellNode[T] // [A, N]
+	grads    [][]T         // [N], of one architecture
+	work     cellWork[T]
+}
+
+// cellNode is a node of the last forward pass.
+type cellNode[T Float] struct {
+	code, channels, size int
+	in                   int  // channels of what the operation reads
+	live                 bool // on a way from the input to the output
+	value                []T  // [G, channels, H, W, 16]
+	scale                []T  // of a batch normalization
+	padded               padding[T]
+	keep                 [4][]T // what an operation keeps for its backward pass
 }
 
 // Shape implements [Kernel].
 func (k *Cell[T]) Shape(in ...[]int) ([]int, error) {
-	if len(in) != 4+len(k.Sizes) {
-		return nil, fmt.Errorf("cell: %d inputs, want %d", len(in), 4+len(k.Sizes))
+	first := k.first()
+	if len(in) != first+3+len(k.Heads) {
+		return nil, fmt.Errorf("cell: %d inputs, want %d", len(in), first+3+len(k.Heads))
 	}
 	var err error
 	if k.ax, k.m, err = asMaps("cell", in[0]); err != nil {
 		return nil, err
 	}
-	if len(in[1]) != 2 {
-		return nil, fmt.Errorf("cell: operations of shape %v, want [A, N]", in[1])
+	if len(in[first]) != 3 {
+		return nil, fmt.Errorf("cell: nodes of shape %v, want [A, N, 3]", in[first])
 	}
-	k.a, k.n = in[1][0], in[1][1]
-	if k.ax != 1 && k.ax != k.a {
-		return nil, fmt.Errorf("cell: images of %d architectures, operations of %d", k.ax, k.a)
+	k.a, k.n = in[first][0], in[first][1]
+	if k.Earlier {
+		k.earlier = in[1][0]
+		err = mismatch("cell", "second input", in[1], k.m.shape(k.earlier)...)
+	} else {
+		k.earlier = k.ax
 	}
-	if err := firstError(mismatch("cell", "edges", in[2], k.a, k.n, k.n), mismatch("cell", "output node", in[3], k.a)); err != nil {
+	for _, a := range []int{k.ax, k.earlier} {
+		if a != 1 && a != k.a {
+			return nil, fmt.Errorf("cell: images of %d architectures, nodes of %d", a, k.a)
+		}
+	}
+	err = firstError(err, mismatch("cell", "nodes", in[first], k.a, k.n, 3), mismatch("cell", "edges", in[first+1], k.a, k.n, k.n), mismatch("cell", "output node", in[first+2], k.a))
+	if err != nil {
 		return nil, err
 	}
-	k.filters, k.gpadded = nil, nil
-	largest := 0
-	for i, size := range k.Sizes {
-		if size < 1 || size%2 == 0 {
-			return nil, fmt.Errorf("cell: kernel size %d is not odd", size)
-		}
-		f := filter{in: k.m, out: k.m.c, k: size}
-		if err := mismatch("cell", "weights", in[4+i], k.a, k.n, f.weights()); err != nil {
+	if k.Wide < k.m.c {
+		return nil, fmt.Errorf("cell: at most %d channels a node, images have %d", k.Wide, k.m.c)
+	}
+	for i, h := range k.Heads {
+		if err := firstError(h.check(), mismatch("cell", "weights", in[first+3+i], k.a, k.n, h.Weights(k.m.c, k.Wide))); err != nil {
 			return nil, err
 		}
-		k.filters = append(k.filters, f)
-		k.gpadded = append(k.gpadded, make([]T, f.padded().size()))
-		largest = max(largest, f.weights())
 	}
-	k.reverse = make([]T, largest)
-	k.values, k.live = make([]T, k.a*k.n*k.m.size()), make([]bool, k.a*k.n)
-	k.scales, k.sum, k.grads = make([]T, k.a*k.n*k.m.c), make([]T, k.m.size()), make([]T, k.n*k.m.size())
-	k.padded = make([][][]T, len(k.Sizes))
-	for i := range k.padded {
-		k.padded[i] = make([][]T, k.a*k.n)
-	}
+	k.nodes, k.grads, k.work = make([]cellNode[T], k.a*k.n), make([][]T, k.n), cellWork[T]{}
 	return k.m.shape(k.a), nil
 }
 
+// first is the number of inputs that are images.
+func (k *Cell[T]) first() int {
+	if k.Earlier {
+		return 2
+	}
+	return 1
+}
+
 // Differentiable implements [Kernel].
-func (k *Cell[T]) Differentiable(i int) bool { return i == 0 || i > 3 }
+func (k *Cell[T]) Differentiable(i int) bool { return i < k.first() || i >= k.first()+3 }
 
-// value returns the maps of node n of architecture a.
-func (k *Cell[T]) value(a, n int) []T { return k.values[(a*k.n+n)*k.m.size():][:k.m.size()] }
+// graph returns the nodes, the edges and the output node of architecture a.
+func (k *Cell[T]) graph(in [][]T, a int) (nodes []cellNode[T], edges []T, output int) {
+	f := k.first()
+	return k.nodes[a*k.n : (a+1)*k.n], in[f+1][a*k.n*k.n : (a+1)*k.n*k.n], int(in[f+2][a])
+}
 
-// convolution returns which kernel size an operation's code stands for.
-func convolution(code int) (size int, ok bool) { return code - CellConv, code >= CellConv }
-
-// mark finds the nodes of architecture a that lie on a way from the input to
-// the output. The others change nothing: without biases an operation maps zero
-// to zero.
-func (k *Cell[T]) mark(a int, ops, edges []T, output int) {
-	live := k.live[a*k.n : (a+1)*k.n]
-	for j := range k.n {
-		live[j] = ops[j] == CellInput
-		for i := 0; i < j && !live[j] && ops[j] != CellNone; i++ {
-			live[j] = live[i] && edges[i*k.n+j] != 0
+// read takes over the nodes of architecture a and finds those that lie on a way
+// from an input to the output. The others change nothing: without biases an
+// operation maps zero to zero.
+func (k *Cell[T]) read(in [][]T, a int) {
+	nodes, edges, output := k.graph(in, a)
+	data := in[k.first()][a*k.n*3:]
+	for j := range nodes {
+		n := &nodes[j]
+		n.code, n.channels, n.size = int(data[3*j]), int(data[3*j+1]), int(data[3*j+2])
+		n.live = n.code == CellInput || n.code == CellEarlier
+		n.in = 0
+		for i := 0; i < j && n.code > CellEarlier; i++ {
+			if nodes[i].live && edges[i*k.n+j] != 0 {
+				n.live = true
+				n.in = max(n.in, nodes[i].channels)
+			}
+		}
+		if h := n.code - CellHead; h >= 0 && k.Heads[h].Form.mixes() {
+			n.in = min(n.in, k.Heads[h].widest(n.channels, k.m.c, k.Wide))
+		} else {
+			n.in = n.channels
 		}
 	}
 	for i := k.n - 1; i >= 0; i-- {
 		reaches := i == output
 		for j := i + 1; j < k.n && !reaches; j++ {
-			reaches = live[j] && edges[i*k.n+j] != 0
+			reaches = nodes[j].live && edges[i*k.n+j] != 0
 		}
-		live[i] = live[i] && reaches
+		nodes[i].live = nodes[i].live && reaches
 	}
 }
+
+// sumTo sets dst, maps with n.in channels, to the sum of the values that reach
+// node j.
+func (k *Cell[T]) sumTo(dst []T, nodes []cellNode[T], edges []T, j int) {
+	clear(dst)
+	for i := range j {
+		if edges[i*k.n+j] != 0 && nodes[i].live {
+			k.addChannelsTo(dst, nodes[i].value, nodes[j].in, nodes[i].channels)
+		}
+	}
+}
+
+// addChannelsTo adds maps with from channels to maps with to channels, as far
+// as both have them.
+func (k *Cell[T]) addChannelsTo(dst, src []T, to, from int) {
+	if to == from {
+		addTo(dst, src[:len(dst)])
+		return
+	}
+	plane := k.m.plane()
+	for g := range k.m.g {
+		n := min(to, from) * plane
+		addTo(dst[g*to*plane:][:n], src[g*from*plane:][:n])
+	}
+}
+
+// copyChannelsTo is addChannelsTo without what stood in dst.
+func (k *Cell[T]) copyChannelsTo(dst, src []T, to, from int) {
+	if to == from {
+		copy(dst, src)
+		return
+	}
+	clear(dst)
+	k.addChannelsTo(dst, src, to, from)
+}
+
+// wide returns the maps of images with c channels.
+func (k *Cell[T]) wide(c int) maps { return maps{k.m.g, c, k.m.h, k.m.w} }
 
 // Forward implements [Kernel].
 func (k *Cell[T]) Forward(out []T, in [][]T) {
 	size := k.m.size()
 	for a := range k.a {
-		ops, edges, output := in[1][a*k.n:(a+1)*k.n], in[2][a*k.n*k.n:(a+1)*k.n*k.n], int(in[3][a])
-		k.mark(a, ops, edges, output)
-		for j := range k.n {
-			if !k.live[a*k.n+j] {
+		k.read(in, a)
+		nodes, edges, output := k.graph(in, a)
+		for j := range nodes {
+			n := &nodes[j]
+			if !n.live {
 				continue
 			}
-			v, code := k.value(a, j), int(ops[j])
-			if code == CellInput {
-				copy(v, in[0][a%k.ax*size:])
+			m := k.wide(n.channels)
+			n.value = grow(n.value, m.size())
+			sum := n.value
+			switch n.code {
+			case CellInput:
+				k.copyChannelsTo(n.value, in[0][a%k.ax*size:][:size], n.channels, k.m.c)
 				continue
+			case CellEarlier:
+				k.copyChannelsTo(n.value, in[k.first()-1][a%k.earlier*size:][:size], n.channels, k.m.c)
+				continue
+			case CellPass:
+			default:
+				k.work.sum = grow(k.work.sum, k.wide(n.in).size())
+				sum = k.work.sum
 			}
-			s := k.sum
-			if code == CellPass {
-				s = v
-			}
-			clear(s)
-			for i := range j {
-				if edges[i*k.n+j] != 0 && k.live[a*k.n+i] {
-					addTo(s, k.value(a, i))
-				}
-			}
-			switch code {
+			k.sumTo(sum, nodes, edges, j)
+			switch n.code {
+			case CellPass:
 			case CellAverage:
-				clear(v)
-				averageTo(v, s, k.m, false)
+				clear(n.value)
+				averageTo(n.value, sum, m, false)
 			case CellMax:
-				clear(v)
-				maximumTo(v, s, k.m)
-			}
-			if c, ok := convolution(code); ok {
-				f := k.filters[c]
-				p := &k.padded[c][a*k.n+j]
-				if *p == nil {
-					*p = make([]T, f.padded().size())
-				}
-				padTo(*p, s, k.m, f.k/2, true)
-				convTo(v, *p, in[4+c][(a*k.n+j)*f.weights():], f)
-				standardizeMapsTo(v, k.scales[(a*k.n+j)*k.m.c:], v, k.m, normEps)
+				clear(n.value)
+				maximumTo(n.value, sum, m)
+			default:
+				h := k.Heads[n.code-CellHead]
+				o := k.operation(h, n)
+				o.forward(n, sum, in[k.first()+3+n.code-CellHead][(a*k.n+j)*h.Weights(k.m.c, k.Wide):])
 			}
 		}
-		if k.live[a*k.n+output] {
-			copy(out[a*size:], k.value(a, output))
+		if n := &nodes[output]; n.live {
+			k.copyChannelsTo(out[a*size:(a+1)*size], n.value, k.m.c, n.channels)
 		} else {
 			clear(out[a*size : (a+1)*size])
 		}
@@ -169,70 +233,91 @@ func (k *Cell[T]) Forward(out []T, in [][]T) {
 
 // Backward implements [Kernel].
 func (k *Cell[T]) Backward(gin, in [][]T, _, gout []T) {
-	size := k.m.size()
+	size, f := k.m.size(), k.first()
 	for _, g := range gin {
 		clear(g)
 	}
 	for a := range k.a {
-		ops, edges, output := in[1][a*k.n:(a+1)*k.n], in[2][a*k.n*k.n:(a+1)*k.n*k.n], int(in[3][a])
-		if !k.live[a*k.n+output] {
+		nodes, edges, output := k.graph(in, a)
+		if !nodes[output].live {
 			continue
 		}
-		clear(k.grads)
-		copy(k.grads[output*size:], gout[a*size:(a+1)*size])
+		for j := range nodes {
+			if nodes[j].live {
+				k.grads[j] = grow(k.grads[j], k.wide(nodes[j].channels).size())
+				clear(k.grads[j])
+			}
+		}
+		k.copyChannelsTo(k.grads[output], gout[a*size:(a+1)*size], nodes[output].channels, k.m.c)
 		for j := k.n - 1; j >= 0; j-- {
-			if !k.live[a*k.n+j] {
+			n := &nodes[j]
+			if !n.live {
 				continue
 			}
-			g := k.grads[j*size : (j+1)*size]
-			switch code := int(ops[j]); code {
-			case CellInput:
-				if gin[0] != nil {
-					addTo(gin[0][a%k.ax*size:][:size], g)
+			m, g := k.wide(n.channels), k.grads[j]
+			switch n.code {
+			case CellInput, CellEarlier:
+				x, architectures := gin[0], k.ax
+				if n.code == CellEarlier {
+					x, architectures = gin[f-1], k.earlier
+				}
+				if x != nil {
+					k.addChannelsTo(x[a%architectures*size:][:size], g, k.m.c, n.channels)
 				}
 				continue
 			case CellPass:
 			case CellAverage:
-				clear(k.sum)
-				averageTo(k.sum, g, k.m, true)
-				g = k.sum
+				k.work.gsum = grow(k.work.gsum, m.size())
+				clear(k.work.gsum)
+				averageTo(k.work.gsum, g, m, true)
+				g = k.work.gsum
 			case CellMax:
-				g = k.maximumGrad(a, j, edges, g)
+				// The sum of the predecessors is computed again.
+				k.work.sum, k.work.gsum = grow(k.work.sum, m.size()), grow(k.work.gsum, m.size())
+				k.sumTo(k.work.sum, nodes, edges, j)
+				clear(k.work.gsum)
+				maximumGradTo(k.work.gsum, g, k.work.sum, m)
+				g = k.work.gsum
 			default:
-				c, _ := convolution(code)
-				f := k.filters[c]
-				standardizeMapsGradTo(g, g, k.value(a, j), k.scales[(a*k.n+j)*k.m.c:], k.m)
-				p := k.padded[c][a*k.n+j]
-				if gin[4+c] != nil {
-					filterGradTo(gin[4+c][(a*k.n+j)*f.weights():], p, g, f)
+				c := n.code - CellHead
+				h := k.Heads[c]
+				at := (a*k.n + j) * h.Weights(k.m.c, k.Wide)
+				k.work.gsum = grow(k.work.gsum, k.wide(n.in).size())
+				var gw []T
+				if gin[f+3+c] != nil {
+					gw = gin[f+3+c][at:]
 				}
-				padTo(k.gpadded[c], g, k.m, f.k/2, false)
-				reverseTo(k.reverse, in[4+c][(a*k.n+j)*f.weights():], f)
-				convTo(k.sum, k.gpadded[c], k.reverse, f.reversed())
-				gatePadded(k.sum, p, k.m, f.k/2)
-				g = k.sum
+				k.operation(h, n).backward(n, k.work.gsum, gw, g, in[f+3+c][at:])
+				g = k.work.gsum
 			}
 			for i := range j {
-				if edges[i*k.n+j] != 0 && k.live[a*k.n+i] {
-					addTo(k.grads[i*size:(i+1)*size], g)
+				if edges[i*k.n+j] != 0 && nodes[i].live {
+					k.addChannelsTo(k.grads[i], g, nodes[i].channels, n.in)
 				}
 			}
 		}
 	}
 }
 
-// maximumGrad returns the gradient of a maximum pooling with respect to the sum
-// of its predecessors, which it computes again.
-func (k *Cell[T]) maximumGrad(a, j int, edges, g []T) []T {
-	input := slices.Repeat([]T{0}, k.m.size())
-	for i := range j {
-		if edges[i*k.n+j] != 0 && k.live[a*k.n+i] {
-			addTo(input, k.value(a, i))
-		}
+// grow returns s with n elements of any value.
+func grow[T any](s []T, n int) []T { return slices.Grow(s[:0], n)[:n] }
+
+// padding is memory for maps with a border of zeros.
+type padding[T Float] struct {
+	m      maps
+	border int
+	data   []T
+}
+
+// pad returns maps of size m, or their rectified values, with a border.
+func (p *padding[T]) pad(src []T, m maps, border int, rectify bool) []T {
+	if p.m != m || p.border != border {
+		p.m, p.border = m, border
+		p.data = grow(p.data, m.g*m.c*(m.h+2*border)*(m.w+2*border)*Lanes)
+		clear(p.data)
 	}
-	clear(k.sum)
-	maximumGradTo(k.sum, g, input, k.m)
-	return k.sum
+	padTo(p.data, src, m, border, rectify)
+	return p.data
 }
 
 // gatePadded sets g to 0 where the rectified input inside p's border is 0.

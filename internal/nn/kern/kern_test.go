@@ -32,7 +32,7 @@ func kernels[T Float]() map[string]Kernel[T] {
 		"average pool":           &AveragePool[T]{},
 		"halve":                  &Halve[T]{},
 		"global pool":            &GlobalPool[T]{},
-		"cell":                   &Cell[T]{Sizes: []int{1, 3}},
+		"cell":                   &Cell[T]{Heads: convolutions(), Wide: 2},
 	}
 }
 
@@ -208,14 +208,6 @@ type gradientCase[T Float] struct {
 }
 
 func gradientCases[T Float]() []gradientCase[T] {
-	node := values(CellInput, CellConv, CellConv+1, CellPass, CellAverage, CellMax, CellConv+1, CellPass)
-	edges := func(_ *rand.Rand, _ []int) []float64 {
-		e := make([]float64, 64)
-		for _, p := range [][2]int{{0, 1}, {0, 2}, {1, 3}, {2, 3}, {2, 4}, {3, 5}, {4, 7}, {5, 7}, {0, 6}, {0, 7}} {
-			e[p[0]*8+p[1]] = 1
-		}
-		return e
-	}
 	return []gradientCase[T]{
 		{"graph", func() Kernel[T] { return &Graph[T]{} }, [][]int{{3, 9, 16}, {3, 9, 9}, {3, 9, 9}, {16, 33}, {33}, {16, 33}, {33}}, []fill{normal, rows, rows, normal, normal, normal, normal}},
 		{"graph without bias", func() Kernel[T] { return &Graph[T]{} }, [][]int{{2, 5, 7}, {2, 5, 5}, {2, 5, 5}, {7, 64}, {7, 64}}, []fill{normal, rows, rows, normal, normal}},
@@ -245,7 +237,6 @@ func gradientCases[T Float]() []gradientCase[T] {
 		{"average pool", func() Kernel[T] { return &AveragePool[T]{} }, [][]int{{2, 2, 2, 3, 4, 16}}, []fill{normal}},
 		{"halve", func() Kernel[T] { return &Halve[T]{} }, [][]int{{2, 2, 2, 4, 2, 16}}, []fill{normal}},
 		{"global pool", func() Kernel[T] { return &GlobalPool[T]{} }, [][]int{{2, 2, 3, 2, 2, 16}}, []fill{normal}},
-		{"cell", func() Kernel[T] { return &Cell[T]{Sizes: []int{1, 3}} }, [][]int{{1, 1, 4, 4, 4, 16}, {1, 8}, {1, 8, 8}, {1}, {1, 8, 16}, {1, 8, 144}}, []fill{normal, node, edges, values(7), normal, normal}},
 	}
 }
 

@@ -40,3 +40,12 @@ func vectorAverageTo(_, _ []float32, _ maps, _ bool) {
 func vectorExpTo(_, _ []float32)               { panic("kern: no vector path in this build") }
 func vectorSigmoidTo(_, _ []float32)           { panic("kern: no vector path in this build") }
 func vectorSigmoidGradTo(_, _, _, _ []float32) { panic("kern: no vector path in this build") }
+
+func vectorDepthTo(_, _, _ []float32, _ depth)           { panic("kern: no vector path in this build") }
+func vectorDepthFilterGradTo(_, _, _ []float32, _ depth) { panic("kern: no vector path in this build") }
+func vectorDotPixelsTo(_, _, _ []float32)                { panic("kern: no vector path in this build") }
+func vectorScalePixelsTo(_, _, _, _ []float32)           { panic("kern: no vector path in this build") }
+func vectorAttendTo(_, _, _, _, _ []float32, _ int)      { panic("kern: no vector path in this build") }
+func vectorAttendGradTo(_, _, _, _, _, _ []float32, _ int) {
+	panic("kern: no vector path in this build")
+}

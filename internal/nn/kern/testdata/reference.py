@@ -113,15 +113,15 @@ case("halve", lambda x: lanes(torch.stack([F.avg_pool2d(a, 2) for a in images(x)
 case("global pool", lambda x: images(x).mean((3, 4)), [torch.randn(2, 1, 2, 2, 3, 16)])
 
 # Cells: input, 1x1, 3x3, average, maximum, a dead end, a node without input, output.
-NONE, INPUT, PASS, AVERAGE, MAX, CONV1, CONV3 = range(7)
+NONE, INPUT, EARLIER, PASS, AVERAGE, MAX, CONV1, CONV3 = range(8)
 
 
 def bnorm(x):
     return F.batch_norm(x, None, None, training=True)
 
 
-def cell(x, ops, edges, output, w1, w3):
-    x, outs = images(x), []
+def cell(x, nodes, edges, output, w1, w3):
+    x, ops, outs = images(x), nodes[:, :, 0], []
     for a in range(ops.shape[0]):
         values = []
         for j in range(ops.shape[1]):
@@ -142,12 +142,13 @@ def cell(x, ops, edges, output, w1, w3):
 
 ops = torch.tensor([[INPUT, CONV1, CONV3, AVERAGE, MAX, CONV3, CONV1, PASS],
                     [INPUT, PASS, CONV3, CONV1, NONE, PASS, NONE, NONE]]).double()
+nodes = torch.stack([ops, torch.full_like(ops, 2), torch.ones_like(ops)], 2)  # 2 channels, size 1
 e = torch.zeros(2, 8, 8)
 for i, j in ((0, 1), (0, 2), (1, 3), (2, 3), (2, 4), (3, 7), (4, 7), (0, 5), (6, 7), (1, 7)):
     e[0, i, j] = 1
 for i, j in ((0, 1), (1, 2), (0, 3), (2, 5), (3, 5), (4, 5), (0, 4)):
     e[1, i, j] = 1
-case("cell", cell, [torch.randn(2, 1, 2, 4, 4, 16), ops, e, torch.tensor([7., 5]), torch.randn(2, 8, 4), torch.randn(2, 8, 36)], (1, 2, 3))
+case("cell", cell, [torch.randn(2, 1, 2, 4, 4, 16), nodes, e, torch.tensor([7., 5]), torch.randn(2, 8, 4), torch.randn(2, 8, 36)], (1, 2, 3))
 
 with open("torch.json", "w") as f:
     json.dump(cases, f, separators=(",", ":"))
