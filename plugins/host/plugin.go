@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -87,7 +88,7 @@ func External(kind Kind, name, path string, args ...string) (Plugin, error) {
 			return fail(err)
 		}
 	}
-	sum, contents, err := identify(path)
+	sum, contents, err := identify(nil, path)
 	if err != nil {
 		return fail(err)
 	}
@@ -111,14 +112,22 @@ func Folder(path string) (string, error) {
 }
 
 // verify returns a Failure if an external plugin is no longer what it was
-// when External was called. What happens between this look and the start goes
-// unseen.
-func (p *Plugin) verify() error {
+// when External was called, and ctx's error if that is done first. What happens
+// between this look and the start goes unseen.
+//
+// It hashes everything anew, whatever sizes, times and inodes say: whoever owns
+// a file may set its time back, and a file system over a network or a write
+// through a mapping may not even change it. A plugin that can write to its own
+// files (--allow PATH:rw) could so replace itself from one trial to the next.
+// Most plugins are hashed in milliseconds.
+func (p *Plugin) verify(ctx context.Context) error {
 	if p.builtin != "" {
 		return nil
 	}
-	sum, contents, err := identify(p.Path)
+	sum, contents, err := identify(ctx.Done(), p.Path)
 	switch {
+	case errors.Is(err, errInterrupted):
+		return fmt.Errorf("start %s: %w", p.Name, ctx.Err())
 	case err != nil:
 		return &Failure{Reason: fmt.Sprintf("it can't be read any more: %v", err)}
 	case "sha256:"+sum == p.Identity:
@@ -139,16 +148,20 @@ func (p *Plugin) verify() error {
 	return &Failure{Reason: fmt.Sprintf("it was changed since the run began (%s); start the run again", changed)}
 }
 
+// errInterrupted is of a hash that was not finished.
+var errInterrupted = errors.New("interrupted")
+
 // identify returns the SHA-256 that tells one version of a plugin from
 // another, in hexadecimal, and those of the files that it is made of by their
-// names.
-func identify(path string) (sum string, contents map[string]string, err error) {
+// names. If stop closes first, the error is errInterrupted; a nil stop never
+// does.
+func identify(stop <-chan struct{}, path string) (sum string, contents map[string]string, err error) {
 	dir, err := Folder(path)
 	if err != nil {
 		return "", nil, err
 	}
 	if dir != "" {
-		if sum, contents, err = hashFolder(dir); err != nil {
+		if sum, contents, err = hashFolder(stop, dir); err != nil {
 			return "", nil, err
 		}
 		if _, hashed := contents[filepath.Base(path)]; !hashed {
@@ -156,7 +169,7 @@ func identify(path string) (sum string, contents map[string]string, err error) {
 		}
 		return sum, contents, nil
 	}
-	if sum, err = hashFile(path); err != nil {
+	if sum, err = hashFile(stop, path); err != nil {
 		return "", nil, err
 	}
 	return sum, map[string]string{filepath.Base(path): sum}, nil
@@ -203,7 +216,7 @@ func ignored(name string) bool { return strings.HasPrefix(name, ".") || name == 
 // dir, which is no link, and those of each, without hidden ones, what Python
 // compiles, and folders of runs. A link to a file counts as the file, one to a
 // folder below dir as its name there; one to another folder is an error.
-func hashFolder(dir string) (sum string, contents map[string]string, err error) {
+func hashFolder(stop <-chan struct{}, dir string) (sum string, contents map[string]string, err error) {
 	h := sha256.New()
 	contents = make(map[string]string)
 	size := int64(0)
@@ -213,6 +226,9 @@ func hashFolder(dir string) (sum string, contents map[string]string, err error) 
 		}
 		if path == dir {
 			return nil
+		}
+		if interrupted(stop) {
+			return errInterrupted
 		}
 		if ignored(d.Name()) || d.IsDir() && isRun(path) {
 			if d.IsDir() {
@@ -244,7 +260,7 @@ func hashFolder(dir string) (sum string, contents map[string]string, err error) 
 		if dangling || info.IsDir() {
 			sum, err = hashLink(dir, path, dangling)
 		} else {
-			sum, err = hashFile(path)
+			sum, err = hashFile(stop, path)
 		}
 		if err != nil {
 			return err
@@ -288,7 +304,7 @@ func hashLink(dir, path string, dangling bool) (sum string, err error) {
 }
 
 // hashFile returns the SHA-256 of a regular file in hexadecimal.
-func hashFile(path string) (sum string, err error) {
+func hashFile(stop <-chan struct{}, path string) (sum string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -302,8 +318,28 @@ func hashFile(path string) (sum string, err error) {
 		return "", fmt.Errorf("%s is not a file", path)
 	}
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
+	for {
+		if interrupted(stop) {
+			return "", errInterrupted
+		}
+		switch _, err := io.CopyN(h, f, hashedBytes); {
+		case errors.Is(err, io.EOF):
+			return hex.EncodeToString(h.Sum(nil)), nil
+		case err != nil:
+			return "", err
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// hashedBytes is how much of a file is hashed, in some 20 ms, between two looks
+// at whether to go on.
+const hashedBytes = 16 << 20
+
+func interrupted(stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	default:
+		return false
+	}
 }

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -91,8 +92,34 @@ func TestAScriptBehindALinkIsIdentifiedByWhatItLeadsTo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.verify(); err == nil || !strings.Contains(err.Error(), "(mine.py)") {
+	if err := p.verify(t.Context()); err == nil || !strings.Contains(err.Error(), "(mine.py)") {
 		t.Errorf("after a change of the script behind a link: got %v", err)
+	}
+}
+
+// TestALookAtAPluginCanBeInterrupted: neither one large file nor many small ones
+// are hashed to the end for a trial that is not wanted any more.
+func TestALookAtAPluginCanBeInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mine.py"), []byte("#!/usr/bin/env python3\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p, err := External(KindPredictor, "mine", filepath.Join(dir, "mine.py"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := p.verify(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	stop := make(chan struct{})
+	close(stop)
+	if _, err := hashFile(stop, filepath.Join(dir, "mine.py")); !errors.Is(err, errInterrupted) {
+		t.Errorf("of a file: got %v", err)
+	}
+	if _, _, err := hashFolder(stop, dir); !errors.Is(err, errInterrupted) {
+		t.Errorf("of a folder: got %v", err)
 	}
 }
 

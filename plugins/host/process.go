@@ -110,7 +110,7 @@ func launch(ctx context.Context, p Plugin, kind Kind, o Options) (*Process, any,
 	if o.Log == nil {
 		o.Log = hclog.NewNullLogger()
 	}
-	if err := p.verify(); err != nil {
+	if err := p.verify(ctx); err != nil {
 		return nil, nil, err
 	}
 	// A short name: the path of a socket in it may have 103 bytes on macOS,
