@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,13 +78,14 @@ func TestScripts(t *testing.T) {
 			"nothing": nothingRuns,
 			"await":   awaitFile,
 			"gone":    awaitEnd,
+			"bounded": boundedRun,
 		},
 	})
 }
 
 // rogue is a predictor that goes wrong in the way that its option names.
 type rogue struct {
-	Way  string `option:"way" doc:"how to go wrong" choices:"none,panic,hang,exit,nan,short,orphan,peek"`
+	Way  string `option:"way" doc:"how to go wrong" choices:"none,panic,hang,exit,nan,short,orphan,peek,chmod,dial"`
 	Path string `option:"path" doc:"what to peek at"`
 }
 
@@ -112,6 +115,15 @@ func (r *rogue) Fit(_ context.Context, t *plugins.Training) (plugins.Fitted, err
 		select {}
 	case "peek":
 		_, err := os.ReadFile(r.Path)
+		return plugins.Fitted{}, err
+	case "chmod":
+		return plugins.Fitted{}, os.Chmod(r.Path, 0o777)
+	case "dial":
+		network, address, _ := strings.Cut(r.Path, "-")
+		c, err := net.Dial(network, address)
+		if err == nil {
+			err = c.Close()
+		}
 		return plugins.Fitted{}, err
 	}
 	return plugins.Fitted{}, nil
@@ -216,7 +228,7 @@ func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: await PATTERN")
 	}
-	poll(ts, func() bool {
+	poll(ts, pollPatience, func() bool {
 		files, err := filepath.Glob(ts.MkAbs(args[0]))
 		ts.Check(err)
 		return len(files) > 0
@@ -225,16 +237,23 @@ func awaitFile(ts *testscript.TestScript, neg bool, args []string) {
 
 // awaitEnd is the script command
 //
-//	gone
+//	gone [LIMIT]
 //
 // which waits until no process of this test is left, in whatever session it
-// is, and no scratch folder, and says how long that took.
+// is, and no scratch folder, and says how long that took. It fails where that
+// takes longer than the limit.
 func awaitEnd(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 0 {
-		ts.Fatalf("usage: gone")
+	if neg || len(args) > 1 {
+		ts.Fatalf("usage: gone [LIMIT]")
+	}
+	limit := pollPatience
+	if len(args) == 1 {
+		var err error
+		limit, err = time.ParseDuration(args[0])
+		ts.Check(err)
 	}
 	begin := time.Now()
-	poll(ts, func() bool {
+	poll(ts, limit, func() bool {
 		scratch, err := filepath.Glob(filepath.Join(ts.Getenv("TMPDIR"), "hn-*"))
 		ts.Check(err)
 		return len(scratch) == 0 && len(running(ts)) == 0
@@ -242,15 +261,49 @@ func awaitEnd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Logf("all was gone after %v", time.Since(begin))
 }
 
-// poll waits until done reports true.
-func poll(ts *testscript.TestScript, done func() bool) {
-	timeout := time.After(time.Minute)
+// stall is how much longer than its time-out a rogue may hold up a run.
+const stall = 2 * time.Second
+
+// boundedRun is the script command
+//
+//	bounded DIR
+//
+// which checks by the records of a run that no call of any trial took longer
+// than its time-out by more than stall.
+func boundedRun(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: bounded DIR")
+	}
+	run, err := results.Read(ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, r := range run.Records {
+		for what, seconds := range map[string]float64{"start": r.Cost.StartSeconds, "fit": r.Cost.FitSeconds, "predict": r.Cost.PredictSeconds} {
+			prefix := what + " timeout "
+			i := slices.IndexFunc(r.Environment.Limits, func(s string) bool { return strings.HasPrefix(s, prefix) })
+			if i < 0 {
+				ts.Fatalf("%s: no %s among the limits %q", r.Predictor.Alias, prefix, r.Environment.Limits)
+			}
+			limit, err := time.ParseDuration(strings.TrimPrefix(r.Environment.Limits[i], prefix))
+			ts.Check(err)
+			if seconds > (limit + stall).Seconds() {
+				ts.Fatalf("%s: %s took %.2f s, want at most %v and %v", r.Predictor.Alias, what, seconds, limit, stall)
+			}
+		}
+	}
+}
+
+// pollPatience is for what no test has a limit for: much more than it takes.
+const pollPatience = time.Minute
+
+// poll waits until done reports true, for no longer than patience.
+func poll(ts *testscript.TestScript, patience time.Duration, done func() bool) {
+	timeout := time.After(patience)
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for !done() {
 		select {
 		case <-timeout:
-			ts.Fatalf("timed out; still running: %q", running(ts))
+			ts.Fatalf("timed out after %v; still running: %q", patience, running(ts))
 		case <-tick.C:
 		}
 	}
@@ -261,13 +314,18 @@ func poll(ts *testscript.TestScript, done func() bool) {
 //	nothing
 //
 // which checks that no process of this binary is left, but for the test
-// itself.
+// itself, and nothing in the folder for temporary files.
 func nothingRuns(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: nothing")
 	}
 	for _, command := range running(ts) {
 		ts.Fatalf("still runs: %s", command)
+	}
+	left, err := os.ReadDir(ts.Getenv("TMPDIR"))
+	ts.Check(err)
+	if len(left) > 0 {
+		ts.Fatalf("temporary files are left: %v", left)
 	}
 }
 

@@ -85,26 +85,56 @@ func limits() host.Limits {
 	return host.Limits{Start: 30 * time.Second, Fit: 30 * time.Second, Predict: 30 * time.Second, Space: 30 * time.Second, Threads: 1}
 }
 
-// trial runs one trial and returns its first error.
+// stall is how much longer than a call's time-out a rogue may hold up the host,
+// its end and the removal of what it left included.
+const stall = 2 * time.Second
+
+// trial runs one trial and returns its first error. It fails the test if a call,
+// with the process's end where the call fails, takes stall longer than its
+// limit.
 func trial(t *testing.T, p host.Plugin, o host.Options) (process *host.Predictor, values []float64, err error) {
 	t.Helper()
-	process, err = host.LaunchPredictor(t.Context(), p, o)
-	if err != nil {
+	call := func(what string, limit time.Duration, do func() error) {
+		if err != nil {
+			return
+		}
+		begin := time.Now()
+		if err = do(); err != nil && process != nil {
+			if err := process.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(begin); took > limit+stall {
+			t.Errorf("%s held up the host for %v, want at most %v and %v (%v)", what, took, limit, stall, err)
+		}
+	}
+	call("start", o.Limits.Start, func() (err error) {
+		process, err = host.LaunchPredictor(t.Context(), p, o)
+		return err
+	})
+	if process == nil {
 		return nil, nil, err
 	}
-	defer func() {
-		if err := process.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	if _, err := process.Describe(t.Context()); err != nil {
-		return process, nil, err
-	}
 	tr := training(t.Context(), 4)
-	if _, err := process.Fit(t.Context(), tr); err != nil {
-		return process, nil, err
+	call("describe", o.Limits.Start, func() error {
+		_, err := process.Describe(t.Context())
+		return err
+	})
+	call("fit", o.Limits.Fit, func() error {
+		_, err := process.Fit(t.Context(), tr)
+		return err
+	})
+	call("predict", o.Limits.Predict, func() (err error) {
+		values, err = process.Predict(t.Context(), &tr.Batch)
+		return err
+	})
+	begin := time.Now()
+	if err := process.Close(); err != nil {
+		t.Error(err)
 	}
-	values, err = process.Predict(t.Context(), &tr.Batch)
+	if took := time.Since(begin); took > stall {
+		t.Errorf("its end held up the host for %v, want at most %v", took, stall)
+	}
 	return process, values, err
 }
 
@@ -563,5 +593,5 @@ func testKilledHost(t *testing.T, kind string, processes int) {
 	if err := cmd.Wait(); err == nil {
 		t.Error("the host ended well")
 	}
-	waitUntilGone(t, dir)
+	waitUntilGone(t, dir, time.Second)
 }

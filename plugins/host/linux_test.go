@@ -87,10 +87,10 @@ func processesWith(t *testing.T, s string) []string {
 }
 
 // waitUntilGone waits until no process has dir in its environment and nothing
-// is left in dir.
-func waitUntilGone(t *testing.T, dir string) {
+// is left in dir, for no longer than patience.
+func waitUntilGone(t *testing.T, dir string, patience time.Duration) {
 	t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -104,7 +104,7 @@ func waitUntilGone(t *testing.T, dir string) {
 		}
 		select {
 		case <-deadline:
-			t.Fatalf("left behind: processes %q, files %v", processes, files)
+			t.Fatalf("left behind after %v: processes %q, files %v", patience, processes, files)
 		case <-tick.C:
 		}
 	}

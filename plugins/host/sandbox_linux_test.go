@@ -737,6 +737,7 @@ for f in more/table data/labels.csv runs/one/records.jsonl scratch/other; do
 	cat $f > /dev/null 2>&1 && echo "$f is open" >&2
 done
 ls > /dev/null && echo "listed" >&2
+cat "$PWD/scratch/other"
 exit 5
 `
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
@@ -754,8 +755,8 @@ exit 5
 	if !errors.As(err, &failure) {
 		t.Fatalf("got %v, want a failure", err)
 	}
-	if want := "more/table is open\nlisted"; failure.Log() != want {
-		t.Errorf("got log %q, want %q", failure.Log(), want)
+	if want := "more/table is open\nlisted\ncat: "; !strings.HasPrefix(failure.Log(), want) {
+		t.Errorf("got log %q, want it to begin with %q", failure.Log(), want)
 	}
 	if want := "exited with status 5 before the handshake"; !strings.HasPrefix(failure.Reason, want) || !strings.Contains(failure.Reason, "--allow") {
 		t.Errorf("got reason %q, want %q and a word on --allow", failure.Reason, want)
