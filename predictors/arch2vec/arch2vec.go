@@ -136,8 +136,8 @@ func (*Predictor) Pretrain(ctx context.Context, p *plugins.Pretraining) ([]byte,
 	return m.encode(), nil
 }
 
-// Fit implements [plugins.Predictor]. Without an artifact it pretrains on the
-// pool, or, where that is empty, on the training set.
+// Fit implements [plugins.Predictor]. Without an artifact, which the host makes
+// where there is a pool, it pretrains on the training set.
 func (p *Predictor) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
 	if err := p.fit(ctx, t); err != nil {
 		return plugins.Fitted{}, fmt.Errorf("fit arch2vec: %w", err)
@@ -158,11 +158,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	if len(t.Artifact) > 0 {
 		m, err = decodeArtifact(&p.options, &p.vocabulary, t.Artifact)
 	} else {
-		pool := &t.Pool
-		if pool.Len() == 0 {
-			pool = &t.Batch
-		}
-		m, err = pretrain(ctx, &p.options, &p.vocabulary, pool, t.Seed)
+		m, err = pretrain(ctx, &p.options, &p.vocabulary, &t.Batch, t.Seed)
 	}
 	if err != nil {
 		return err

@@ -59,7 +59,13 @@ func TestLearns(t *testing.T) {
 	for _, label := range []string{"z-score", "rank-gauss"} {
 		training, test, target := plugintest.Deal(t, 60)
 		training.Options = map[string]string{"width": "40", "pretraining": "60", "label": label}
-		training.Pool = test
+		var err error
+		training.Artifact, err = arch2vec.New().Pretrain(t.Context(), &plugins.Pretraining{
+			Vocabulary: training.Vocabulary, Pool: test, Options: training.Options, Seed: training.Seed, Log: training.Log,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 		got := predict(t, fitted(t, training), &test)
 		if c := concordance(got, target); c < .75 {
 			t.Errorf("%s: orders %.2f of the pairs right, want .75", label, c)
@@ -122,9 +128,9 @@ func TestCancelled(t *testing.T) {
 // artifact is refused.
 func TestArtifact(t *testing.T) {
 	training, test, _ := plugintest.Deal(t, 20)
-	training.Options, training.Pool = quick(), test
+	training.Options = quick()
 	want := predict(t, fitted(t, training), &test)
-	pretraining := &plugins.Pretraining{Vocabulary: training.Vocabulary, Pool: test, Options: quick(), Seed: training.Seed, Log: training.Log}
+	pretraining := &plugins.Pretraining{Vocabulary: training.Vocabulary, Pool: training.Batch, Options: quick(), Seed: training.Seed, Log: training.Log}
 	artifact, err := arch2vec.New().Pretrain(t.Context(), pretraining)
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +138,7 @@ func TestArtifact(t *testing.T) {
 	if again, err := arch2vec.New().Pretrain(t.Context(), pretraining); err != nil || !bytes.Equal(again, artifact) {
 		t.Errorf("the same pretraining gives other bytes (error %v)", err)
 	}
-	training.Artifact, training.Pool = artifact, plugins.Batch{}
+	training.Artifact = artifact
 	if got := predict(t, fitted(t, training), &test); !slices.Equal(got, want) {
 		t.Error("predictions with an artifact differ from those without")
 	}

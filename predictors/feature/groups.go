@@ -77,25 +77,34 @@ func (w *writer) log(x, offset float64) {
 func (w *writer) end() { w.ends = append(w.ends, len(w.row)) }
 
 // NewGroups returns the encoding for networks like those of b, which must
-// follow v.
-func NewGroups(v *plugins.Vocabulary, b *plugins.Batch) *Groups {
+// follow v. Its error is the context's.
+func NewGroups(ctx context.Context, v *plugins.Vocabulary, b *plugins.Batch) (*Groups, error) {
 	vocabulary := *v // not the caller's
 	v = &vocabulary
 	g := &Groups{}
 	if b.Len() == 0 {
-		return g
+		return g, nil
 	}
 	switch blocks, most := searched(b.Networks); {
 	case most == 0:
-		return g
+		return g, nil
 	case blocks && most > 1:
-		g.family = newChain(v, b)
+		chain, err := newChain(ctx, v, b)
+		if err != nil {
+			return nil, err
+		}
+		g.family = chain
 	default:
-		layouts, ok := newLayouts(v, b)
+		layouts, ok, err := newLayouts(ctx, v, b)
+		if err != nil {
+			return nil, err
+		}
+		g.family = layouts
 		if ok {
-			g.family = layouts
-		} else {
-			g.family = newPaths(v, b)
+			break
+		}
+		if g.family, err = newPaths(ctx, v, b); err != nil {
+			return nil, err
 		}
 	}
 	var w writer
@@ -108,7 +117,7 @@ func NewGroups(v *plugins.Vocabulary, b *plugins.Batch) *Groups {
 			g.list = append(g.list, group)
 		}
 	}
-	return g
+	return g, ctx.Err()
 }
 
 // searched reports whether any network has a block among its searched steps,

@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"context"
 	"encoding/binary"
 	"maps"
 	"math"
@@ -84,12 +85,16 @@ func (c *chain) value(q blockNumber, n *plugins.Network, s *plugins.Step) float6
 	return 1
 }
 
-// newChain returns the encoding for networks like those of b.
-func newChain(v *plugins.Vocabulary, b *plugins.Batch) *chain {
+// newChain returns the encoding for networks like those of b. Its error is the
+// context's.
+func newChain(ctx context.Context, v *plugins.Vocabulary, b *plugins.Batch) (*chain, error) {
 	c := &chain{v: v, cost: newLogCost(v, b)}
 	places := 0
 	depths := make(map[float64]bool)
 	for i := range b.Networks {
+		if i%256 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		n := &b.Networks[i]
 		steps := n.Searched()
 		depths[float64(len(steps))] = true
@@ -109,13 +114,14 @@ func newChain(v *plugins.Vocabulary, b *plugins.Batch) *chain {
 			candidates = append(candidates, blockNumber{kind: inner, place: p, attr: k})
 		}
 	}
-	c.sort(b, candidates)
-	c.choose(b)
-	return c
+	if err := c.sort(ctx, b, candidates); err != nil {
+		return nil, err
+	}
+	return c, c.choose(ctx, b)
 }
 
 // sort keeps the candidates that vary, as numbers of blocks or of networks.
-func (c *chain) sort(b *plugins.Batch, candidates []blockNumber) {
+func (c *chain) sort(ctx context.Context, b *plugins.Batch, candidates []blockNumber) error {
 	first := make([][]float64, len(candidates)) // by position
 	varies, within := make([]bool, len(candidates)), make([]bool, len(candidates))
 	sizes := make([]map[float64]bool, len(candidates)) // of windows
@@ -124,6 +130,9 @@ func (c *chain) sort(b *plugins.Batch, candidates []blockNumber) {
 		sizes[q] = make(map[float64]bool)
 	}
 	for i := range b.Networks {
+		if i%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		n := &b.Networks[i]
 		steps := n.Searched()
 		for q := range candidates {
@@ -161,12 +170,16 @@ func (c *chain) sort(b *plugins.Batch, candidates []blockNumber) {
 	// A gate that follows from one other number, as an expanding convolution
 	// does from an expansion above 1, is that number once more.
 	for _, g := range gates {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		follows := func(q blockNumber) bool { return c.follows(b, g, q) }
 		if !slices.ContainsFunc(c.numbers, follows) {
 			c.numbers = append(c.numbers, g)
 		}
 	}
 	slices.SortStableFunc(c.numbers, func(p, q blockNumber) int { return int(p.kind) - int(q.kind) })
+	return nil
 }
 
 // follows reports whether number q tells number g at every position.
@@ -191,7 +204,7 @@ func (c *chain) follows(b *plugins.Batch, g, q blockNumber) bool {
 }
 
 // choose collects the values and cells that have columns of onehot.
-func (c *chain) choose(b *plugins.Batch) {
+func (c *chain) choose(ctx context.Context, b *plugins.Batch) error {
 	values := make([]map[float64]bool, len(c.global)+len(c.numbers)*c.depth)
 	for k := range values {
 		values[k] = make(map[float64]bool)
@@ -203,6 +216,9 @@ func (c *chain) choose(b *plugins.Batch) {
 	}
 	more := make([]bool, c.depth)
 	for i := range b.Networks {
+		if i%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		n := &b.Networks[i]
 		steps := n.Searched()
 		for k, a := range c.global {
@@ -248,6 +264,7 @@ func (c *chain) choose(b *plugins.Batch) {
 			c.cells[p][cell] = k
 		}
 	}
+	return nil
 }
 
 // choice returns where the choices of a number at a position stand.

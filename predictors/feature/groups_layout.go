@@ -1,6 +1,7 @@
 package feature
 
 import (
+	"context"
 	"math"
 
 	"github.com/hypernas/hypernas/plugins"
@@ -36,17 +37,17 @@ type layout struct {
 const maxNodes = 64
 
 // newLayouts returns the encoding for networks like those of b, or false if
-// these are of another kind.
-func newLayouts(v *plugins.Vocabulary, b *plugins.Batch) (*layouts, bool) {
+// these are of another kind. Its error is the context's.
+func newLayouts(ctx context.Context, v *plugins.Vocabulary, b *plugins.Batch) (*layouts, bool, error) {
 	l := &layouts{v: v}
 	for i, s := range b.Networks[0].Searched() {
 		l.cells = append(l.cells, layout{})
 		if !l.cells[i].begin(v, &b.Networks[0].Cells[s.Cell]) {
-			return nil, false
+			return nil, false, nil
 		}
 	}
 	if len(l.cells) < 2 {
-		return nil, false
+		return nil, false, nil
 	}
 	// A hash of a node's readers in all networks: equal ones are taken for the
 	// same. (FNV-1a over words.)
@@ -59,15 +60,18 @@ func newLayouts(v *plugins.Vocabulary, b *plugins.Batch) (*layouts, bool) {
 	}
 	seen := make([]bool, len(v.Ops))
 	for i := range b.Networks {
+		if i%256 == 0 && ctx.Err() != nil {
+			return nil, false, ctx.Err()
+		}
 		n := &b.Networks[i]
 		steps := n.Searched()
 		if len(steps) != len(l.cells) {
-			return nil, false
+			return nil, false, nil
 		}
 		for k, s := range steps {
 			c := &n.Cells[s.Cell]
 			if !l.cells[k].fits(v, c) {
-				return nil, false
+				return nil, false, nil
 			}
 			for node, set := range readersOf(c) {
 				readers[k][node] = (readers[k][node] ^ set) * 1099511628211
@@ -90,12 +94,14 @@ func newLayouts(v *plugins.Vocabulary, b *plugins.Batch) (*layouts, bool) {
 	for k := range l.cells {
 		l.cells[k].group(readers[k])
 	}
-	l.choose(b)
+	if err := l.choose(ctx, b); err != nil {
+		return nil, false, err
+	}
 	l.attributes = newOneHot(v, b.Networks, func(p *place) bool { return p.what >= nodeValue })
 	var w writer
 	l.encode(&w, &b.Networks[0], nil)
 	l.columns = len(w.row)
-	return l, true
+	return l, true, nil
 }
 
 // readersOf returns for each node of c the set of nodes that read it.
@@ -187,13 +193,16 @@ func (l *layout) edges(c *plugins.Cell, f func(node, source int)) {
 }
 
 // choose collects what occurs on each edge.
-func (l *layouts) choose(b *plugins.Batch) {
+func (l *layouts) choose(ctx context.Context, b *plugins.Batch) error {
 	seen := make([][]bool, len(l.cells)) // by vertex, source and choice
 	stride := len(l.ops) + 1
 	for k := range l.cells {
 		seen[k] = make([]bool, l.cells[k].vertices*l.cells[k].sources()*stride)
 	}
 	for i := range b.Networks {
+		if i%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		n := &b.Networks[i]
 		for k, s := range n.Searched() {
 			for edge, counts := range l.counts(k, &n.Cells[s.Cell]) {
@@ -219,6 +228,7 @@ func (l *layouts) choose(b *plugins.Batch) {
 			}
 		}
 	}
+	return nil
 }
 
 // counts returns for each edge of cell k, by vertex and source, how often each
@@ -414,6 +424,7 @@ func (l *layouts) stage(w *writer, cell *layout, c *plugins.Cell) {
 		greatest.long, greatest.weighted = max(greatest.long, v.long), max(greatest.weighted, v.weighted)
 	}
 	count := float64(cell.vertices)
+	per := max(count, 1) // a cell may have no operations
 	reads := make([]float64, cell.inputs+1)
 	used := make([]bool, cell.vertices)
 	cell.edges(c, func(_, source int) {
@@ -428,6 +439,6 @@ func (l *layouts) stage(w *writer, cell *layout, c *plugins.Cell) {
 			loose--
 		}
 	}
-	w.put(sum.long/count, greatest.long, sum.weighted/count, greatest.weighted, sum.short/count, loose)
+	w.put(sum.long/per, greatest.long, sum.weighted/per, greatest.weighted, sum.short/per, loose)
 	w.put(reads...)
 }

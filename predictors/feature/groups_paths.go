@@ -1,6 +1,10 @@
 package feature
 
-import "github.com/hypernas/hypernas/plugins"
+import (
+	"context"
+
+	"github.com/hypernas/hypernas/plugins"
+)
 
 // paths encodes the searched cells of networks by the paths from their inputs
 // to their output, dead operations left out.
@@ -13,11 +17,15 @@ type paths struct {
 	attributes *OneHot
 }
 
-// newPaths returns the encoding for networks like those of b.
-func newPaths(v *plugins.Vocabulary, b *plugins.Batch) *paths {
+// newPaths returns the encoding for networks like those of b. Its error is the
+// context's.
+func newPaths(ctx context.Context, v *plugins.Vocabulary, b *plugins.Batch) (*paths, error) {
 	e := &paths{v: v, bit: make([]uint64, len(v.Ops))}
 	seen := make([]bool, len(v.Ops))
 	for i := range b.Networks {
+		if i%256 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		n := &b.Networks[i]
 		steps := n.Searched()
 		e.cells = max(e.cells, len(steps))
@@ -41,7 +49,7 @@ func newPaths(v *plugins.Vocabulary, b *plugins.Batch) *paths {
 	}
 	e.subsets = subsets(n)
 	e.attributes = newOneHot(v, b.Networks, func(p *place) bool { return p.what >= nodeValue })
-	return e
+	return e, nil
 }
 
 // subsets returns the sets of 1 to n operations of n: all of them up to five

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/hypernas/hypernas/plugins"
-	"github.com/hypernas/hypernas/predictors/feature"
 	"github.com/hypernas/hypernas/spaces/autoformer"
 	"github.com/hypernas/hypernas/spaces/darts"
 	"github.com/hypernas/hypernas/spaces/mnasnet"
@@ -60,7 +59,7 @@ func TestGroupsEqualThePrototypes(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := &info.Vocabulary
-			g := feature.NewGroups(v, &b)
+			g := newGroups(t, v, &b)
 			var names, centered []string
 			for _, group := range g.List() {
 				names = append(names, group.Name)

@@ -9,7 +9,8 @@ import (
 
 // Scaling brings a matrix of features to mean 0 and to a mean squared distance
 // between rows of 1, so that one prior on length scales fits every group.
-// Columns that don't vary are left out. Unless they are only centered, columns
+// Columns that don't vary are left out, and so are those with a value that is no
+// finite number. Unless they are only centered, columns
 // are divided by their standard deviations first.
 type Scaling struct {
 	Columns     []int // those that are kept
@@ -56,7 +57,7 @@ func (m *moments) scaling(from, to int, centerOnly bool) Scaling {
 	for j := from; j < to; j++ {
 		variance := m.squares[j] / m.count
 		sd := math.Sqrt(variance)
-		if sd <= least {
+		if !(sd > least) || math.IsInf(sd, 1) { // constant, or no numbers at some row
 			continue
 		}
 		s.Columns = append(s.Columns, j-from)
@@ -116,7 +117,11 @@ func NewScaledGroups(ctx context.Context, v *plugins.Vocabulary, b *plugins.Batc
 		some := b.Select(spaced)
 		b = &some
 	}
-	s := &ScaledGroups{groups: NewGroups(v, b)}
+	groups, err := NewGroups(ctx, v, b)
+	if err != nil {
+		return nil, err
+	}
+	s := &ScaledGroups{groups: groups}
 	m := newMoments(s.groups.Dim())
 	row := make([]float64, s.groups.Dim())
 	for i := range b.Len() {

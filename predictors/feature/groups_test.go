@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/hypernas/hypernas/plugins"
@@ -78,7 +79,7 @@ func chains() (*plugins.Vocabulary, plugins.Batch) {
 // TestChainsHaveTheGroupsOfTheirNumbers compares with values computed by hand.
 func TestChainsHaveTheGroupsOfTheirNumbers(t *testing.T) {
 	v, b := chains()
-	g := feature.NewGroups(v, &b)
+	g := newGroups(t, v, &b)
 	first, second := &b.Networks[0], &b.Networks[1]
 	expectRow(t, "cost", groupOf(t, g, "cost", first, b.Row(1)...), math.Log(2), 0)
 	// Numbers are width, window, repeat, gate; a block that is missing is 0.
@@ -138,7 +139,7 @@ func twoCells() (*plugins.Vocabulary, plugins.Batch) {
 // computed by hand; operations are skip, sep and pool.
 func TestCellsOfOneLayoutHaveTheGroupsOfTheirVertices(t *testing.T) {
 	v, b := twoCells()
-	g := feature.NewGroups(v, &b)
+	g := newGroups(t, v, &b)
 	n := &b.Networks[0]
 	const sep = 2 * (9 + 32)
 	expectRow(t, "cost", groupOf(t, g, "cost", n), math.Log(50+5*2*sep+sep), math.Log(20+2*sep), math.Log(20+sep), 2, 1)
@@ -177,7 +178,7 @@ func TestCellsHaveTheGroupsOfTheirPaths(t *testing.T) {
 		}}, Sequence: []plugins.Step{{Repeat: 1}}}
 	}
 	b := plugins.Batch{Networks: []plugins.Network{network(3, 4, 3, 3), network(2, 4, 4, 3), network(2, 2, 2, 2)}}
-	g := feature.NewGroups(v, &b)
+	g := newGroups(t, v, &b)
 	expectRow(t, "ps", groupOf(t, g, "ps", &b.Networks[0]), 2, 1, 1, 1, 2, 1, 1, 0, 1, 1, 1, .5, 1.5)
 	// Subsets are conv, pool, both. Longest, shortest, number.
 	expectRow(t, "reach", groupOf(t, g, "reach", &b.Networks[0]), 1, 1, 1, 0, 3, 0, 2, 1, 2)
@@ -263,5 +264,59 @@ func TestGroupsOfNothing(t *testing.T) {
 	s, err := feature.NewScaledGroups(t.Context(), v, &one)
 	if err != nil || len(s.Names()) != 0 {
 		t.Errorf("one network: got %v, %v, want no groups", s.Names(), err)
+	}
+}
+
+// newGroups returns the groups of the rows of b.
+func newGroups(t *testing.T, v *plugins.Vocabulary, b *plugins.Batch) *feature.Groups {
+	t.Helper()
+	g, err := feature.NewGroups(t.Context(), v, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// TestCellsWithoutOperations: a cell of one input and the output has no vertex,
+// and still all of its columns are numbers.
+func TestCellsWithoutOperations(t *testing.T) {
+	v, b := twoCells()
+	empty := plugins.Cell{Role: plugins.RoleReduction, Nodes: []plugins.Node{{}, {Op: 1}}, Edges: []plugins.Edge{{From: 0, To: 1}}}
+	for i := range b.Networks {
+		b.Networks[i].Cells = []plugins.Cell{b.Networks[i].Cells[0], empty}
+	}
+	g := newGroups(t, v, &b)
+	expectRow(t, "stage", groupOf(t, g, "stage", &b.Networks[0])[9:], 0, 0, 0, 0, 0, 0, 0, 0)
+	x, err := g.Matrix(t.Context(), &b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(x, func(x float64) bool { return math.IsNaN(x) || math.IsInf(x, 0) }) {
+		t.Errorf("got %v", x)
+	}
+}
+
+// TestScalingLeavesOutWhatIsNoNumber: columns with NaN or infinity anywhere are
+// not kept.
+func TestScalingLeavesOutWhatIsNoNumber(t *testing.T) {
+	s := feature.NewScaling([]float64{
+		1, math.NaN(), math.Inf(1), 1e200,
+		2, 1, 1, -1e200,
+		3, 2, 2, 0,
+	}, 4, false)
+	if !slices.Equal(s.Columns, []int{0}) {
+		t.Errorf("keeps columns %v, want the first alone", s.Columns)
+	}
+}
+
+// TestGroupsAreCancelled: a done context ends the search for what varies.
+func TestGroupsAreCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, f := range map[string]func() (*plugins.Vocabulary, plugins.Batch){"chains": chains, "layouts": twoCells} {
+		v, b := f()
+		if _, err := feature.NewGroups(ctx, v, &b); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %v, want context.Canceled", name, err)
+		}
 	}
 }

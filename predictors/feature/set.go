@@ -91,7 +91,10 @@ func NewSet(ctx context.Context, name string, v *plugins.Vocabulary, rows *plugi
 			Group{Name: "work", To: work.Dim()})
 		s.attributes(&vocabulary, rows.Networks, (*place).number)
 	case "groups":
-		groups := NewGroups(&vocabulary, rows)
+		groups, err := NewGroups(ctx, &vocabulary, rows)
+		if err != nil {
+			return nil, err
+		}
 		s.add(groups.EncodeTo, groups.List()...)
 	default:
 		return nil, fmt.Errorf("%w: features=%s; it takes %s", plugins.ErrOption, name, strings.ReplaceAll(SetNames, ",", ", "))

@@ -23,7 +23,7 @@ type options struct {
 	Label    string  `option:"label" doc:"transform of the labels before the fit" choices:"rank-gauss,z-score,raw"`
 	Trees    int     `option:"trees" doc:"number of trees"`
 	Share    float64 `option:"share" doc:"share of the features that are looked at for a split"`
-	MinLeaf  int     `option:"min-leaf" doc:"least number of architectures in a leaf"`
+	MinLeaf  int     `option:"min_leaf" doc:"least number of architectures in a leaf"`
 	Depth    int     `option:"depth" doc:"longest path from a tree's root to a leaf; 0 sets no limit"`
 }
 
@@ -35,7 +35,7 @@ func (o *options) check() error {
 	case o.Share <= 0 || o.Share > 1:
 		return fmt.Errorf("%w: share=%v; it takes a number above 0 up to 1", plugins.ErrOption, o.Share)
 	case o.MinLeaf < 1:
-		return fmt.Errorf("%w: min-leaf=%d; it takes 1 or more", plugins.ErrOption, o.MinLeaf)
+		return fmt.Errorf("%w: min_leaf=%d; it takes 1 or more", plugins.ErrOption, o.MinLeaf)
 	case o.Depth < 0:
 		return fmt.Errorf("%w: depth=%d; it takes 0 or more", plugins.ErrOption, o.Depth)
 	}

@@ -58,7 +58,7 @@ func concordance(got, want []float64) float64 {
 func TestLearns(t *testing.T) {
 	training, test, target := plugintest.Deal(t, 60)
 	for name, create := range kinds {
-		for _, options := range []map[string]string{nil, {"features": "onehot", "label": "rank-gauss"}, {"min-leaf": "2", "depth": "6", "share": "0.5"}} {
+		for _, options := range []map[string]string{nil, {"features": "onehot", "label": "rank-gauss"}, {"min_leaf": "2", "depth": "6", "share": "0.5"}} {
 			training.Options = options
 			if c := concordance(predict(t, create(), training, &test), target); c < .75 {
 				t.Errorf("%s %v: orders %.2f of the pairs right, want .75", name, options, c)
@@ -73,7 +73,7 @@ func TestMistakes(t *testing.T) {
 		if _, err := create().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
 			t.Errorf("%s before Fit: got %v, want ErrNotFitted", name, err)
 		}
-		for option, value := range map[string]string{"trees": "0", "share": "1.5", "min-leaf": "0", "depth": "-1", "features": "none", "label": "log", "rate": "1"} {
+		for option, value := range map[string]string{"trees": "0", "share": "1.5", "min_leaf": "0", "depth": "-1", "features": "none", "label": "log", "rate": "1"} {
 			// Options are looked at before anything else.
 			empty := &plugins.Training{Options: map[string]string{option: value}}
 			if _, err := create().Fit(t.Context(), empty); !errors.Is(err, plugins.ErrOption) {
@@ -186,7 +186,7 @@ func TestOptionsReachTheTrees(t *testing.T) {
 		if got := distinct(map[string]string{"trees": "1", "depth": "1"}); got != 2 {
 			t.Errorf("%s: one tree of depth 1 gives %d values, want 2", name, got)
 		}
-		if got := distinct(map[string]string{"trees": "1", "min-leaf": "31"}); got != 1 {
+		if got := distinct(map[string]string{"trees": "1", "min_leaf": "31"}); got != 1 {
 			t.Errorf("%s: leaves of 31 out of 60 give %d values, want 1", name, got)
 		}
 		if one, many := distinct(map[string]string{"trees": "1"}), distinct(nil); one >= many {

@@ -24,7 +24,7 @@ type options struct {
 	Rounds   int     `option:"rounds" doc:"number of trees"`
 	Rate     float64 `option:"rate" doc:"what each tree's values are multiplied by"`
 	Leaves   int     `option:"leaves" doc:"most leaves of a tree"`
-	MinLeaf  int     `option:"min-leaf" doc:"least number of architectures in a leaf"`
+	MinLeaf  int     `option:"min_leaf" doc:"least number of architectures in a leaf"`
 	Share    float64 `option:"share" doc:"share of the features that are looked at for a split"`
 	L2       float64 `option:"l2" doc:"penalty on the squared values of leaves"`
 }
@@ -50,7 +50,7 @@ func (o *options) check() error {
 	case o.Leaves < 2 || o.Leaves > 4096:
 		return fmt.Errorf("%w: leaves=%d; it takes 2 to 4096", plugins.ErrOption, o.Leaves)
 	case o.MinLeaf < 1:
-		return fmt.Errorf("%w: min-leaf=%d; it takes 1 or more", plugins.ErrOption, o.MinLeaf)
+		return fmt.Errorf("%w: min_leaf=%d; it takes 1 or more", plugins.ErrOption, o.MinLeaf)
 	case o.Share <= 0 || o.Share > 1:
 		return fmt.Errorf("%w: share=%v; it takes a number above 0 up to 1", plugins.ErrOption, o.Share)
 	case o.L2 < 0:

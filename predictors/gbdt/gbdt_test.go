@@ -72,7 +72,7 @@ func TestMistakes(t *testing.T) {
 		if _, err := create().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
 			t.Errorf("%s before Fit: got %v, want ErrNotFitted", name, err)
 		}
-		for option, value := range map[string]string{"rounds": "0", "rate": "0", "leaves": "1", "min-leaf": "0", "share": "0", "l2": "-1", "features": "none", "label": "log", "trees": "1"} {
+		for option, value := range map[string]string{"rounds": "0", "rate": "0", "leaves": "1", "min_leaf": "0", "share": "0", "l2": "-1", "features": "none", "label": "log", "trees": "1"} {
 			// Options are looked at before anything else.
 			empty := &plugins.Training{Options: map[string]string{option: value}}
 			if _, err := create().Fit(t.Context(), empty); !errors.Is(err, plugins.ErrOption) {
@@ -184,7 +184,7 @@ func TestOptionsReachTheTrees(t *testing.T) {
 	if got := values(map[string]string{"rounds": "1", "leaves": "2"}); len(got) != 2 {
 		t.Errorf("one tree of two leaves gives %d values, want 2", len(got))
 	}
-	if got := values(map[string]string{"min-leaf": "31"}); len(got) != 1 {
+	if got := values(map[string]string{"min_leaf": "31"}); len(got) != 1 {
 		t.Errorf("leaves of 31 out of 60 give %d values, want 1", len(got))
 	}
 	span := func(options map[string]string) float64 {

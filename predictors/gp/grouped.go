@@ -16,6 +16,11 @@ const GroupedVersion = 1
 // block is the number of rows that are encoded at once.
 const block = 1024
 
+// predictError says which rows the predictor called name could not value.
+func predictError(name string, from, rows int, err error) error {
+	return fmt.Errorf("predict with %s: rows %d to %d: %w", name, from, from+rows-1, err)
+}
+
 // groupedOptions are what a user of gp-ard or gp-warp may choose.
 type groupedOptions struct {
 	Label      string `option:"label" doc:"transform of the labels before the fit; warp learns it" choices:"warp,rank-gauss,z-score"`
@@ -128,7 +133,7 @@ func (p *Grouped) Predict(ctx context.Context, b *plugins.Batch) ([]float64, err
 		part := b.Slice(from, min(from+block, b.Len()))
 		rows, err := p.features.Rows(ctx, &part)
 		if err != nil {
-			return nil, err
+			return nil, predictError(p.name, from, part.Len(), err)
 		}
 		if p.model == nil {
 			values = append(values, make([]float64, part.Len())...)
@@ -136,7 +141,7 @@ func (p *Grouped) Predict(ctx context.Context, b *plugins.Batch) ([]float64, err
 		}
 		means, err := p.model.Predict(ctx, rows)
 		if err != nil {
-			return nil, err
+			return nil, predictError(p.name, from, part.Len(), err)
 		}
 		values = append(values, means...)
 	}

@@ -114,7 +114,10 @@ func (p *Isotropic) Predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 	}
 	values := make([]float64, b.Len())
 	if p.model == nil {
-		return values, ctx.Err()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("predict with gp: %w", ctx.Err())
+		}
+		return values, nil
 	}
 	d := p.scaling.Dim()
 	for from := 0; from < b.Len(); from += block {
@@ -126,11 +129,11 @@ func (p *Isotropic) Predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 			}
 		})
 		if err != nil {
-			return nil, err
+			return nil, predictError("gp", from, part.Len(), err)
 		}
 		means, err := p.model.Predict(ctx, x)
 		if err != nil {
-			return nil, err
+			return nil, predictError("gp", from, part.Len(), err)
 		}
 		copy(values[from:], means)
 	}

@@ -140,7 +140,7 @@ func (p *Lehman) Predict(ctx context.Context, b *plugins.Batch) ([]float64, erro
 	row := make([]float64, len(p.weights))
 	for i := range values {
 		if i%64 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, predictError("gp-wl", i, len(values)-i, ctx.Err())
 		}
 		clear(row)
 		for _, round := range p.labels.counts(&b.Networks[i], p.rounds) {

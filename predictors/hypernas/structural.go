@@ -39,7 +39,10 @@ type sample struct {
 // none; see [feature.Groups].
 func newSample(ctx context.Context, v *plugins.Vocabulary, j *joiner, pool *plugins.Batch) (*sample, error) {
 	some := pool.Slice(0, min(pool.Len(), structuralRows))
-	groups := feature.NewGroups(v, &some)
+	groups, err := feature.NewGroups(ctx, v, &some)
+	if err != nil {
+		return nil, err
+	}
 	features := make([]float64, groups.Dim())
 	var rows []float64
 	s := &sample{examples: make([]example, some.Len())}

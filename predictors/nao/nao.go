@@ -127,7 +127,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	}
 	p.language = newLanguage(&p.vocabulary, graphs)
 	sequences := make([][]int, len(graphs))
-	longest := 0
+	longest := 1
 	for i := range graphs {
 		sequences[i] = p.language.write(&graphs[i], starts(&p.vocabulary, &graphs[i]))
 		longest = max(longest, len(sequences[i]))
@@ -138,9 +138,12 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	m := newModel(&p.options, p.language.size, rng)
 	// Steps of equal size: of 156 architectures 78, not 100 and 56, since a short
 	// step costs as much as a full one.
-	batch := max(min(o.Batch, mostTokens/longest, mostPairs/(longest*longest)), 1)
+	batch, err := o.rows(longest)
+	if err != nil {
+		return err
+	}
 	steps := (len(sequences) + batch - 1) / batch
-	err := fit.Train(ctx, m, sequences, labels, fit.Options{
+	err = fit.Train(ctx, m, sequences, labels, fit.Options{
 		Epochs: o.Epochs, Batch: (len(sequences) + steps - 1) / steps, Loss: m.loss,
 		Adam: fuse.AdamOptions{Decay: o.Decay, Coupled: true, Clip: 5}, Rate: fit.Constant(o.Rate),
 	}, rng)
@@ -151,14 +154,27 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	return nil
 }
 
-// mostTokens and mostPairs bound the sequences of a training step, padding
-// included, and the pairs of tokens that its attention weighs: a step must take
-// less than a second, in which a fit sees that it was cancelled, and its memory
-// some hundred MB. The spaces of this project stay below them.
+// mostNumbers and mostPairs bound the sequences of a training step: the tokens
+// times their width, and the pairs of tokens that attention weighs. Of both,
+// what training keeps comes to a gigabyte or so. 100 of AutoFormer's sequences of
+// 320 tokens, the longest of this project's spaces, lie below them at the default
+// width.
 const (
-	mostTokens = 1 << 15
-	mostPairs  = 1 << 23
+	mostNumbers = 1 << 21
+	mostPairs   = 1 << 24
 )
+
+// rows returns how many sequences a step takes where the longest has so many
+// tokens. It returns an error wrapping plugins.ErrUnsupported where one is too
+// many.
+func (o *options) rows(longest int) (int, error) {
+	rows := min(o.Batch, mostNumbers/o.Width/longest, mostPairs/(longest*longest))
+	if rows < 1 {
+		return 0, fmt.Errorf("%w: an architecture makes a sequence of %d tokens; with width=%d it takes %d", plugins.ErrUnsupported,
+			longest, o.Width, min(mostNumbers/o.Width, 1<<12))
+	}
+	return rows, nil
+}
 
 // stream keeps nao's random numbers apart from those of other predictors with
 // the same seed.
@@ -177,6 +193,9 @@ func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 		}
 		g := feature.Join(&p.vocabulary, &b.Networks[i], p.options.Prune)
 		sequences[i] = p.language.write(&g, starts(&p.vocabulary, &g))
+		if _, err := p.options.rows(len(sequences[i])); err != nil {
+			return nil, fmt.Errorf("predict with nao: row %d: %w", i, err)
+		}
 	}
 	values := make([]float64, b.Len())
 	if err := p.evaluator.PredictTo(ctx, values, sequences); err != nil {

@@ -98,10 +98,10 @@ func TestZeroCostIsTheChosenNumber(t *testing.T) {
 		}
 	}
 
-	for _, options := range []map[string]string{nil, {"proxy": "zen"}} {
-		_, err := number.Proxy().Fit(t.Context(), train(options, "params", "flops"))
-		if !errors.Is(err, plugins.ErrUnsupported) || !strings.Contains(err.Error(), "params, flops") {
-			t.Errorf("%v: got %v, want ErrUnsupported and what there is", options, err)
+	for proxy, want := range map[string]error{"auto": plugins.ErrUnsupported, "typo": plugins.ErrOption} {
+		_, err := number.Proxy().Fit(t.Context(), train(map[string]string{"proxy": proxy}, "params", "flops"))
+		if !errors.Is(err, want) || !strings.Contains(err.Error(), "params, flops") {
+			t.Errorf("proxy=%s: got %v, want %v and what there is", proxy, err, want)
 		}
 	}
 	p := number.Proxy()

@@ -57,7 +57,8 @@ func (*ZeroCost) Describe(context.Context) (plugins.Description, error) {
 
 // Fit implements [plugins.Predictor]. It returns an error wrapping
 // [plugins.ErrUnsupported] where the space gives no training-free number but
-// params and flops and none was asked for by name, or none of the name.
+// params and flops and none was asked for by name, and one wrapping
+// [plugins.ErrOption] where it gives none of the name.
 func (p *ZeroCost) Fit(_ context.Context, t *plugins.Training) (plugins.Fitted, error) {
 	o := zeroCostOptions{Proxy: auto}
 	if err := plugins.SetOptions(&o, t.Options); err != nil {
@@ -68,12 +69,11 @@ func (p *ZeroCost) Fit(_ context.Context, t *plugins.Training) (plugins.Fitted, 
 	if o.Proxy == auto {
 		column = choose(names)
 	}
-	if column < 0 {
-		what := "proxy=" + o.Proxy + " is not one of the space's numbers"
-		if o.Proxy == auto {
-			what = "the space gives no proxy"
-		}
-		return plugins.Fitted{}, fmt.Errorf("fit zerocost: %w: %s; %s", plugins.ErrUnsupported, what, given(names))
+	switch {
+	case column < 0 && o.Proxy == auto:
+		return plugins.Fitted{}, fmt.Errorf("fit zerocost: %w: the space gives no proxy; %s", plugins.ErrUnsupported, given(names))
+	case column < 0:
+		return plugins.Fitted{}, fmt.Errorf("fit zerocost: %w: proxy=%s is not one of the space's numbers; %s", plugins.ErrOption, o.Proxy, given(names))
 	}
 	sign := 1.0
 	if o.Invert {

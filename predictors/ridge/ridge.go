@@ -22,14 +22,15 @@ const Version = 1
 
 // options are what a user may choose.
 type options struct {
-	Label string  `option:"label" doc:"transform of the labels before the fit" choices:"rank-gauss,z-score,raw"`
-	Alpha float64 `option:"alpha" doc:"penalty on the squared weights; 0 chooses it by leave-one-out error"`
+	Features string  `option:"features" doc:"set of features" choices:"onehot,path,graph,groups"`
+	Label    string  `option:"label" doc:"transform of the labels before the fit" choices:"rank-gauss,z-score,raw"`
+	Alpha    float64 `option:"alpha" doc:"penalty on the squared weights; 0 chooses it by leave-one-out error"`
 }
 
 // defaults: rank-Gauss labels, since a few diverged or tiny architectures lie
 // so far below the others that they would drive the fit (NAS-Bench-201, 78
 // labels: tau .56 against .36 with z-scores).
-func defaults() options { return options{Label: "rank-gauss"} }
+func defaults() options { return options{Features: "onehot", Label: "rank-gauss"} }
 
 // alphas are the penalties that leave-one-out error chooses among: half
 // decades from 1e-3 to 1e4, largest first, so that the larger of two equally
@@ -64,7 +65,7 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 		Notes: []string{
 			"edges and attributes that vary are encoded beside the operations",
 			"where repeats or attributes vary, two groups of columns stand beside those: the logarithm of each operation's work (the product of its numbers), and totals of work over all operations of a kind; each group has the variance of the one-hot columns in sum",
-			"dead operations are not removed",
+			"dead operations are not removed from the set onehot; columns of every set are penalized as they come, centered and not scaled",
 		},
 		Options: plugins.DescribeOptions(defaults()),
 	}, nil
@@ -91,7 +92,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (plugins.Fitte
 	if err := feature.CheckLabels(t.Labels, n); err != nil {
 		return plugins.Fitted{}, err
 	}
-	set, err := feature.NewSet(ctx, "onehot", &t.Vocabulary, &t.Batch)
+	set, err := feature.NewSet(ctx, o.Features, &t.Vocabulary, &t.Batch)
 	if err != nil {
 		return plugins.Fitted{}, err
 	}
@@ -200,5 +201,8 @@ func (p *Predictor) Predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 			values[lo+i] = p.intercept + floats.Dot(x.RawRowView(i), p.weights)
 		}
 	})
-	return values, err
+	if err != nil {
+		return nil, fmt.Errorf("predict with ridge: %w", err)
+	}
+	return values, nil
 }

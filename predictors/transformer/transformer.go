@@ -40,8 +40,8 @@ type options struct {
 // setOptions are those and pinat's own. tnasp has no heads of sets.
 type setOptions struct {
 	options
-	SetHeads int `option:"set-heads" doc:"permutation-invariant heads of a layer"`
-	SetWidth int `option:"set-width" doc:"width of a permutation-invariant head inside"`
+	SetHeads int `option:"set_heads" doc:"permutation-invariant heads of a layer"`
+	SetWidth int `option:"set_width" doc:"width of a permutation-invariant head inside"`
 }
 
 // published returns the published recipe but for the number of heads:
@@ -120,7 +120,7 @@ func (p *Predictor) choose(given map[string]string) (setOptions, error) {
 		return o, cmp.Or(err, o.check())
 	}
 	err := plugins.SetOptions(&o, given)
-	return o, cmp.Or(err, o.check(), feature.CheckRange("set-heads", o.SetHeads, 1, 64), feature.CheckRange("set-width", o.SetWidth, 1, 256))
+	return o, cmp.Or(err, o.check(), feature.CheckRange("set_heads", o.SetHeads, 1, 64), feature.CheckRange("set_width", o.SetWidth, 1, 256))
 }
 
 // Fit implements [plugins.Predictor].

@@ -93,7 +93,7 @@ func mistakes(t *testing.T, create func() plugins.Predictor) {
 		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
 	}
 	for name, value := range map[string]string{
-		"width": "0", "layers": "-1", "heads": "0", "head": "0", "inner": "0", "hidden": "0", "set-heads": "0", "set-width": "0", "position": "sinus",
+		"width": "0", "layers": "-1", "heads": "0", "head": "0", "inner": "0", "hidden": "0", "set_heads": "0", "set_width": "0", "position": "sinus",
 		"dropout": "NaN", "label": "warp", "epochs": "0", "batch": "0", "rate": "0", "decay": "-1", "depth": "2",
 	} {
 		training.Options = map[string]string{name: value}

@@ -29,6 +29,7 @@ type Evaluator[E any] struct {
 
 // network is the model for batches of one shape.
 type network[E any] struct {
+	*Builder
 	rows    int
 	set     func(row int, e *E)
 	machine *fuse.Machine[float32]
@@ -75,7 +76,13 @@ func (v *Evaluator[E]) PredictTo(ctx context.Context, dst []float64, examples []
 			for k, row := range block {
 				n.set(k, &examples[row])
 			}
-			if err := n.machine.Run(); err != nil {
+			n.Interrupt(ctx.Err)
+			err := n.machine.Run()
+			n.Interrupt(nil)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if err != nil {
 				return fmt.Errorf("evaluate network: %w", err)
 			}
 			out := n.machine.Output(0)
@@ -97,8 +104,8 @@ func (v *Evaluator[E]) network(size int) (*network[E], error) {
 	if n := v.networks[size]; n != nil {
 		return n, nil
 	}
-	n := &network[E]{rows: max(min(evaluationRows, evaluationSize/max(size, 1), evaluationCells/max(size*size, 1)), 1)}
 	b := &Builder{Graph: fuse.NewGraph[float32]()}
+	n := &network[E]{Builder: b, rows: max(min(evaluationRows, evaluationSize/max(size, 1), evaluationCells/max(size*size, 1)), 1)}
 	prediction, set := v.model.Build(b, n.rows, size)
 	n.set = set
 	for k := range n.rows {

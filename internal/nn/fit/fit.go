@@ -176,6 +176,7 @@ func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float6
 		perEpoch++
 	}
 	b := &Builder{Graph: fuse.NewGraph[float32](), Training: true}
+	b.Interrupt(ctx.Err)
 	prediction, set := m.Build(b, batch, size)
 	labelNode, labelData := b.Input("labels", batch)
 	weightNode, weights := b.Input("weights", batch)
@@ -218,6 +219,9 @@ func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float6
 				draw(rng)
 			}
 			value, err := trainer.Step()
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if err != nil {
 				return fmt.Errorf("training step: %w", err)
 			}

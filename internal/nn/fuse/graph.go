@@ -74,6 +74,8 @@ type Graph[T kern.Float] struct {
 	trains map[*gorgonia.Node]bool // whether a node depends on a parameter
 	serial uint64
 	err    error
+
+	interrupted func() error // asked before each operation; may be nil
 }
 
 // NewGraph returns an empty graph.
@@ -165,6 +167,19 @@ func (g *Graph[T]) apply(k kern.Kernel[T], in []*gorgonia.Node) (*gorgonia.Node,
 	}
 	g.trains[n] = trains
 	return n, nil
+}
+
+// Interrupt has f called before each operation of the machines made of g; the
+// error that it returns ends their run. A step of a large network takes seconds,
+// in which a context may be done.
+func (g *Graph[T]) Interrupt(f func() error) { g.interrupted = f }
+
+// check returns the error of what Interrupt gave.
+func (g *Graph[T]) check() error {
+	if g.interrupted == nil {
+		return nil
+	}
+	return g.interrupted()
 }
 
 // Machine evaluates a graph.

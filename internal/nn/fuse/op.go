@@ -143,6 +143,9 @@ func (f *forward[T]) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 	if err := readTo(f.args, values); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}
+	if err := f.graph.check(); err != nil {
+		return nil, err
+	}
 	f.kernel.Forward(f.result.data, f.args)
 	return f.result.value, nil
 }
@@ -155,6 +158,7 @@ func (f *forward[T]) DiffWRT(int) []bool { return f.differentiable }
 func (f *forward[T]) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node) (gorgonia.Nodes, error) {
 	b := &backward[T]{
 		op:      op{name: f.name + " backward", serial: f.graph.next()},
+		graph:   f.graph,
 		kernel:  f.kernel,
 		forward: len(inputs),
 		args:    make([][]T, len(inputs)+2),
@@ -209,6 +213,7 @@ func (f *forward[T]) SymDiff(inputs gorgonia.Nodes, output, grad *gorgonia.Node)
 // all gradients.
 type backward[T kern.Float] struct {
 	op
+	graph   *Graph[T]
 	kernel  kern.Kernel[T]
 	forward int // number of the kernel's inputs
 	result  result[T]
@@ -220,6 +225,9 @@ type backward[T kern.Float] struct {
 func (b *backward[T]) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 	if err := readTo(b.args, values); err != nil {
 		return nil, fmt.Errorf("%s: %w", b.name, err)
+	}
+	if err := b.graph.check(); err != nil {
+		return nil, err
 	}
 	n := b.forward
 	b.kernel.Backward(b.grads, b.args[:n], b.args[n], b.args[n+1])

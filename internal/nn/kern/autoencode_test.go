@@ -10,7 +10,7 @@ import (
 func encoders[T Float]() map[string]Kernel[T] {
 	return map[string]Kernel[T]{
 		"neighbors":               &Neighbors[T]{},
-		"node norm training":      &NodeNorm[T]{Training: true, Moments: NewMoments[T](4)},
+		"node norm training":      &NodeNorm[T]{Training: true, Moments: newMoments[T](4)},
 		"node norm evaluation":    &NodeNorm[T]{Moments: &Moments[T]{convert[T]([]float64{.5, -1, 0, 2}), convert[T]([]float64{1, .25, 4, 2})}},
 		"relation":                &Relation[T]{},
 		"choice":                  &Choice[T]{},
@@ -35,8 +35,8 @@ func encoderGradientCases[T Float]() []gradientCase[T] {
 	}
 	return []gradientCase[T]{
 		{"neighbors", func() Kernel[T] { return &Neighbors[T]{} }, [][]int{{3, 5, 18}, {3, 5, 5}, {1}}, []fill{normal, rows, normal}},
-		{"node norm training", func() Kernel[T] { return &NodeNorm[T]{Training: true, Moments: NewMoments[T](18)} }, [][]int{{3, 5, 18}, {18}, {18}, {3, 5}}, []fill{normal, normal, normal, mostly}},
-		{"node norm evaluation", func() Kernel[T] { return &NodeNorm[T]{Moments: NewMoments[T](18)} }, [][]int{{3, 5, 18}, {18}, {18}, {3, 5}}, []fill{normal, normal, normal, mostly}},
+		{"node norm training", func() Kernel[T] { return &NodeNorm[T]{Training: true, Moments: newMoments[T](18)} }, [][]int{{3, 5, 18}, {18}, {18}, {3, 5}}, []fill{normal, normal, normal, mostly}},
+		{"node norm evaluation", func() Kernel[T] { return &NodeNorm[T]{Moments: newMoments[T](18)} }, [][]int{{3, 5, 18}, {18}, {18}, {3, 5}}, []fill{normal, normal, normal, mostly}},
 		{"relation", func() Kernel[T] { return &Relation[T]{} }, [][]int{{7, 2}, {7}, {7}}, []fill{normal, below(4), bits}},
 		{"choice", func() Kernel[T] { return &Choice[T]{} }, [][]int{{3, 5, 4}, {3, 5}, {3, 5}}, []fill{normal, below(4), bits}},
 		{"inner product", func() Kernel[T] { return &InnerProduct[T]{} }, [][]int{{3, 5, 7}, {3, 5, 5}, {3, 5}}, []fill{normal, bits, mostly}},
@@ -74,7 +74,7 @@ func TestEncodersShapeErrors(t *testing.T) { testShapeErrors(t, encoderGradientC
 // TestMoments: training moves a batch norm's moments as PyTorch does, and a row
 // without mask moves nothing.
 func TestMoments(t *testing.T) {
-	m := NewMoments[float64](2)
+	m := newMoments[float64](2)
 	k := &NodeNorm[float64]{Training: true, Moments: m}
 	if _, err := k.Shape([]int{3, 2}, []int{2}, []int{2}, []int{3}); err != nil {
 		t.Fatal(err)
@@ -114,4 +114,9 @@ func TestPaddedSequence(t *testing.T) {
 			}
 		}
 	}
+}
+
+// newMoments returns the moments of width columns before any training: 0 and 1.
+func newMoments[T Float](width int) *Moments[T] {
+	return &Moments[T]{make([]T, width), ones[T](width)}
 }

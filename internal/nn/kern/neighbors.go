@@ -60,11 +60,6 @@ type Moments[T Float] struct {
 	Mean, Variance []T
 }
 
-// NewMoments returns the moments of width columns before any training: 0 and 1.
-func NewMoments[T Float](width int) *Moments[T] {
-	return &Moments[T]{make([]T, width), ones[T](width)}
-}
-
 // NodeNorm is batch normalization (Ioffe and Szegedy 2015) over rows, with a
 // learned gain and bias. Inputs: X [..., D], gain [D], bias [D], mask [...].
 // Output like X. In training the mean and variance of each column are those of
