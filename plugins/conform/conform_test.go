@@ -80,7 +80,7 @@ func (s *sloppy) Predict(_ context.Context, b *plugins.Batch) ([]float64, error)
 	if s.flaw == "slow and deaf" && !s.cancelled.IsZero() {
 		s.fitted = time.Since(s.cancelled) > 2*time.Second
 	}
-	if s.flaw == "slow and late" && !s.cancelled.IsZero() {
+	if strings.HasPrefix(s.flaw, "slow and late") && !s.cancelled.IsZero() {
 		s.fitted = true
 	}
 	if !s.fitted && s.flaw != "unfitted" {
@@ -133,6 +133,100 @@ func TestEachFlawOfAPredictorIsFoundByName(t *testing.T) {
 				t.Errorf("a predictor with the flaw %q fails in %q, want %q", flaw, got, want)
 			}
 		})
+	}
+}
+
+// TestACancellationThatTellsNothingIsNoted: who was not seen to honour a
+// cancellation does not pass for one who did.
+func TestACancellationThatTellsNothingIsNoted(t *testing.T) {
+	const short, unknown = "not tried: fits are too short", "not known: a Fit went on"
+	for _, tc := range []struct {
+		flaw     string
+		watched  bool
+		note     string // its beginning
+		problems int
+	}{
+		{"", false, short, 0},
+		{"slow", false, "", 0},
+		{"slow, not busy", false, "", 0},
+		{"slow and late", false, unknown, 0},
+		{"slow and late, not busy", false, unknown, 0},
+		{"slow and deaf", false, "", 1},
+		{"slow and busy", false, "", 1},
+		{"", true, short, 0},
+		{"slow", true, "", 0},
+		{"slow and late", true, unknown, 0},
+		{"slow and tardy", true, "Fit ended 3s after it was cancelled", 0},
+		{"slow and deaf", true, "", 1},
+		{"slow and odd", true, "", 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			patience := time.Second // as plugin check has it, and as plugintest has it:
+			if tc.watched {
+				patience = 5 * time.Second
+			}
+			create := func(context.Context) (conform.Predictor, func() error, error) {
+				s := &sloppy{flaw: tc.flaw}
+				if tc.watched {
+					return &watchedSloppy{s, make(chan struct{}, 99), make(chan error, 99)}, func() error { return nil }, nil
+				}
+				return s, func() error { return nil }, nil
+			}
+			var got conform.Result
+			report := func(r conform.Result) {
+				if r.Name == "cancel" {
+					got = r
+				}
+			}
+			if err := conform.CheckPredictor(t.Context(), create, conform.Settings{Patience: patience}, report); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(got.Note, tc.note) || (got.Note == "") != (tc.note == "") || len(got.Problems) != tc.problems {
+				t.Errorf("%q, watched %v: got note %q and problems %q, want %q and %d", tc.flaw, tc.watched, got.Note, got.Problems, tc.note, tc.problems)
+			}
+			time.Sleep(time.Minute) // until fits that went on have ended
+		})
+	}
+}
+
+// watchedSloppy is a sloppy predictor at the other end of a connection, whose
+// fit goes on there when the call has been cancelled here.
+type watchedSloppy struct {
+	*sloppy
+	began chan struct{}
+	left  chan error
+}
+
+func (w *watchedSloppy) Began() <-chan struct{} { return w.began }
+
+func (w *watchedSloppy) Left() <-chan error { return w.left }
+
+func (w *watchedSloppy) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
+	w.began <- struct{}{}
+	left := make(chan error, 1)
+	go func() {
+		_, err := w.sloppy.Fit(ctx, t)
+		switch {
+		case err == nil || ctx.Err() == nil:
+		case w.flaw == "slow and tardy":
+			time.Sleep(3 * time.Second)
+		case w.flaw == "slow and late":
+			time.Sleep(time.Second / 2)
+			err = nil
+		case w.flaw == "slow and deaf":
+			time.Sleep(10 * time.Second)
+		}
+		left <- err
+		w.left <- err
+	}()
+	select {
+	case err := <-left:
+		return plugins.Fitted{}, err
+	case <-ctx.Done():
+		if w.flaw == "slow and odd" {
+			return plugins.Fitted{}, errors.New("odd")
+		}
+		return plugins.Fitted{}, ctx.Err()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -22,10 +23,11 @@ type Predictor interface {
 	Unchecked(v *plugins.Vocabulary) plugins.Predictor
 }
 
-// Watched is a Predictor that tells when Fit begins and ends at the other end.
+// Watched is a Predictor that tells of the first Fit at the other end when it
+// begins, and when it ends with which error.
 type Watched interface {
 	Began() <-chan struct{}
-	Left() <-chan struct{}
+	Left() <-chan error
 }
 
 // Busy is a Predictor that tells how much processor time it has taken, where
@@ -257,8 +259,11 @@ func (c *predictorChecks) fitAndPredict(ctx context.Context, r *Result, p plugin
 
 const (
 	// longFit is how long a fit runs before it is cancelled. One that ends
-	// sooner ends soon enough.
+	// sooner tells nothing.
 	longFit = 1500 * time.Millisecond
+	// watchedFit is longFit where the beginning and the end of the fit itself are
+	// seen.
+	watchedFit = 50 * time.Millisecond
 	// idleWatch is how long a look at a predictor takes that should rest, and
 	// idleCPU what it may compute meanwhile: gRPC takes a few milliseconds, a fit
 	// even on a machine with ten others at work 200.
@@ -272,7 +277,14 @@ const (
 // longFit. At 8,000 a matrix of all pairs holds 512 MB.
 func longRows() []int { return []int{1000, 8000} }
 
-// cancel checks that a cancelled Fit ends.
+// watchedRows is the size of the training of a watched fit: watchedFit is little,
+// and the fit shares its process with the author's other tests.
+const watchedRows = 1000
+
+const adviceOnCancel = "look at least once a second whether the call is cancelled, and end it then (Go: the context; Python: training.check())"
+
+// cancel checks that a cancelled Fit ends. Where no fit could be seen to honour
+// it, because all were finished too soon, the note says so.
 func (c *predictorChecks) cancel(ctx context.Context, r *Result) {
 	p, stop, ok := start(ctx, &c.checks, r, c.create)
 	defer func() { stop() }()
@@ -280,24 +292,7 @@ func (c *predictorChecks) cancel(ctx context.Context, r *Result) {
 		return
 	}
 	if watched, ok := p.(Watched); ok {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		go func() {
-			select {
-			case <-watched.Began():
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
-		// A fit that is faster than its cancellation is as good.
-		if _, err := p.Fit(ctx, c.training()); err != nil && !errors.Is(err, context.Canceled) {
-			r.problem("a cancelled Fit returns %v, want the context's error", err)
-		}
-		select {
-		case <-watched.Left():
-		case <-time.After(c.Patience):
-			r.problem("Fit still runs %v after it was cancelled; look at the context at least once a second", c.Patience)
-		}
+		c.cancelWatched(ctx, r, p, watched)
 		return
 	}
 	for i, rows := range longRows() {
@@ -307,30 +302,80 @@ func (c *predictorChecks) cancel(ctx context.Context, r *Result) {
 				return
 			}
 		}
-		fitCtx, cancel := context.WithTimeout(ctx, longFit)
+		fitCtx, cancel := context.WithCancel(ctx)
+		timer := time.AfterFunc(longFit, cancel)
 		_, err := p.Fit(fitCtx, c.enlarged(rows))
 		interrupted := fitCtx.Err() != nil && ctx.Err() == nil && err != nil
+		timer.Stop()
 		cancel()
 		switch {
 		case interrupted:
-			c.watchEnd(ctx, r, p)
-			return
+			if c.watchEnd(ctx, r, p) {
+				r.Note = ""
+				return
+			}
+			r.Note = "not known: a Fit went on although it was cancelled, and was finished soon enough"
 		case err != nil:
 			r.Note = "not tried: Fit of many rows returns " + err.Error()
 			return
+		default:
+			r.Note = "not tried: fits are too short to be cancelled"
 		}
 	}
-	r.Note = "fits are too short to be cancelled"
 }
 
-const adviceOnCancel = "look at least once a second whether the call is cancelled, and end it then (Go: the context; Python: training.check())"
+// cancelWatched is cancel where the fit itself is watched.
+func (c *predictorChecks) cancelWatched(ctx context.Context, r *Result, p Predictor, watched Watched) {
+	fitCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-watched.Began():
+			if sleep(fitCtx, watchedFit) {
+				cancel()
+			}
+		case <-fitCtx.Done():
+		}
+	}()
+	_, err := p.Fit(fitCtx, c.enlarged(watchedRows))
+	cancelled := time.Now()
+	switch {
+	case ctx.Err() != nil:
+		return
+	case fitCtx.Err() == nil && err != nil:
+		r.Note = "not tried: Fit of many rows returns " + err.Error()
+		return
+	case err == nil:
+		r.Note = "not tried: fits are too short to be cancelled"
+		return
+	case !errors.Is(err, context.Canceled):
+		r.problem("a cancelled Fit returns %v, want the context's error", err)
+	}
+	select {
+	case err := <-watched.Left():
+		switch took := time.Since(cancelled); {
+		case err == nil:
+			r.Note = "not known: a Fit went on although it was cancelled, and was finished soon enough"
+		case took > time.Second:
+			r.Note = fmt.Sprintf("Fit ended %v after it was cancelled, where a second is the rule; here more is allowed, since other work may have held it up", took.Round(100*time.Millisecond))
+		}
+	case <-time.After(c.Patience):
+		r.problem("Fit still runs %v after it was cancelled; %s", c.Patience, adviceOnCancel)
+	}
+}
 
-// watchEnd watches a predictor whose Fit was broken off.
-func (c *predictorChecks) watchEnd(ctx context.Context, r *Result, p Predictor) {
-	if busy, ok := p.(Busy); ok {
-		if before, known := busy.CPUNow(); known {
-			c.watchCPU(ctx, r, busy, before)
-			return
+// watchEnd watches a predictor whose Fit was broken off. It returns whether that
+// tells how it takes it: false where the fit went on and was finished in time.
+// A fit that goes on without computing, and is not finished in the meantime,
+// looks like one that has ended.
+func (c *predictorChecks) watchEnd(ctx context.Context, r *Result, p Predictor) (told bool) {
+	busy := false
+	if b, ok := p.(Busy); ok {
+		if before, known := b.CPUNow(); known {
+			busy = true
+			if !c.watchCPU(ctx, r, b, before) {
+				return true
+			}
 		}
 	}
 	// Without a look at the processor, only a fit that went on and succeeded
@@ -339,33 +384,39 @@ func (c *predictorChecks) watchEnd(ctx context.Context, r *Result, p Predictor) 
 		_, err := p.Unchecked(&c.space.vocabulary).Predict(ctx, &c.space.test)
 		return err == nil
 	}
-	if !sleep(ctx, c.Patience) || fitted() || !sleep(ctx, idleWatch) {
-		return
+	if !busy && !sleep(ctx, c.Patience) {
+		return true
 	}
 	if fitted() {
+		return false
+	}
+	if sleep(ctx, idleWatch) && fitted() {
 		r.problem("Fit went on although it was cancelled, and succeeded; %s", adviceOnCancel)
 	}
+	return true
 }
 
 // watchCPU watches how much processor time a predictor takes after its Fit was
-// broken off, until it rests or has had enough. Processor time rather than the
-// clock's, so that what else the machine does makes no difference.
-func (c *predictorChecks) watchCPU(ctx context.Context, r *Result, p Busy, before time.Duration) {
+// broken off, until it rests, which it returns, or has had enough. Processor time
+// rather than the clock's, so that what else the machine does makes no
+// difference.
+func (c *predictorChecks) watchCPU(ctx context.Context, r *Result, p Busy, before time.Duration) (rests bool) {
 	last := before
 	for range watches {
 		if !sleep(ctx, idleWatch) {
-			return
+			return false
 		}
 		now, known := p.CPUNow()
 		switch {
-		case !known || now-last < idleCPU:
-			return
 		case now-before > c.Patience+idleCPU:
 			r.problem("Fit still computes %v after it was cancelled; %s", (now - before).Round(100*time.Millisecond), adviceOnCancel)
-			return
+			return false
+		case !known || now-last < idleCPU:
+			return true
 		}
 		last = now
 	}
+	return false
 }
 
 // enlarged returns a training of the given number of rows, which repeats the

@@ -17,7 +17,7 @@ func Predictor(t *testing.T, create func() plugins.Predictor, options ...Option)
 	t.Helper()
 	s := newSettings(options)
 	start := func(context.Context) (conform.Predictor, func() error, error) {
-		watched := &watchedPredictor{Predictor: create(), began: make(chan struct{}), left: make(chan struct{})}
+		watched := &watchedPredictor{Predictor: create(), began: make(chan struct{}), left: make(chan error, 1)}
 		var p plugins.Predictor = watched
 		if pretrainer, ok := watched.Predictor.(plugins.Pretrainer); ok {
 			p = watchedPretrainer{watched, pretrainer}
@@ -61,13 +61,14 @@ var _ conform.Watched = served{}
 func (s served) Began() <-chan struct{} { return s.watched.began }
 
 // Left implements conform.Watched.
-func (s served) Left() <-chan struct{} { return s.watched.left }
+func (s served) Left() <-chan error { return s.watched.left }
 
-// watchedPredictor tells when the first Fit begins and ends.
+// watchedPredictor tells when the first Fit begins, and how it ends.
 type watchedPredictor struct {
 	plugins.Predictor
-	began, left chan struct{}
-	fits        int // calls never overlap
+	began chan struct{}
+	left  chan error // holds one
+	fits  int        // calls never overlap
 }
 
 // Fit implements plugins.Predictor.
@@ -77,8 +78,9 @@ func (w *watchedPredictor) Fit(ctx context.Context, t *plugins.Training) (plugin
 		return w.Predictor.Fit(ctx, t)
 	}
 	close(w.began)
-	defer close(w.left)
-	return w.Predictor.Fit(ctx, t)
+	fitted, err := w.Predictor.Fit(ctx, t)
+	w.left <- err
+	return fitted, err
 }
 
 // watchedPretrainer is a watchedPredictor that pretrains.
