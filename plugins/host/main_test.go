@@ -33,6 +33,11 @@ func TestMain(m *testing.M) {
 		case "rogue":
 			rogueMain(os.Args[2])
 			return
+		case probeMode:
+			if probe(os.Args[2]) != nil {
+				os.Exit(1)
+			}
+			return
 		case "host":
 			if os.Args[2] == spyMode {
 				spyHost()

@@ -202,11 +202,18 @@ func (o *spyOrder) asUser(t *testing.T, uid int) spyReport {
 		}
 		return r
 	}
+	return o.by(t, "/proc/self/exe", uid)
+}
+
+// by runs the order with a host that is the given executable, as the given
+// user.
+func (o *spyOrder) by(t *testing.T, executable string, uid int) spyReport {
+	t.Helper()
 	message, err := json.Marshal(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/proc/self/exe", "host", spyMode, "")
+	cmd := exec.Command(executable, "host", spyMode, "")
 	cmd.Stdin, cmd.Stderr = strings.NewReader(string(message)), os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
 	cmd.Env, cmd.Dir = []string{"PATH=/usr/bin:/bin", "HOME=/nonexistent"}, "/"
@@ -233,6 +240,67 @@ func users() map[string]int {
 		return map[string]int{"root": 0, "ordinary user": nobody}
 	}
 	return map[string]int{"ordinary user": 0}
+}
+
+// probeMode is this executable as a process that tries, without package host,
+// whether a user's processes can have namespaces of their own and mount there.
+const probeMode = "probe"
+
+// probe tries it; there is "" outside the namespaces.
+func probe(where string) error {
+	if where == "" {
+		sys := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC | syscall.CLONE_NEWNS}
+		if os.Geteuid() != 0 {
+			sys.Cloneflags |= syscall.CLONE_NEWUSER
+			sys.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
+			sys.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+			sys.AmbientCaps = []uintptr{unix.CAP_SYS_ADMIN}
+		}
+		cmd := exec.Command("/proc/self/exe", probeMode, "inside")
+		cmd.SysProcAttr = sys
+		return cmd.Run()
+	}
+	return errors.Join(
+		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
+		unix.Mount("tmpfs", "/tmp", "tmpfs", 0, ""),
+		unix.MountSetattr(unix.AT_FDCWD, "/", unix.AT_RECURSIVE, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}),
+	)
+}
+
+// hasNamespaces reports whether a user's processes can have namespaces of their
+// own here, so that a test does not take a sandbox without them for the kernel's
+// fault.
+func hasNamespaces(t *testing.T, uid int) bool {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe", probeMode, "")
+	if uid != 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+	}
+	cmd.Dir = "/"
+	err := cmd.Run()
+	if err != nil {
+		t.Logf("no namespaces here: %v", err)
+	}
+	return err == nil
+}
+
+// requireNamespaces skips the test where the kernel has no namespaces for a
+// user's processes, and fails it unless the limits say that what they give was
+// held.
+func requireNamespaces(t *testing.T, uid int, limits []string) {
+	t.Helper()
+	for _, limit := range []string{
+		"all but what it may write mounted read-only", "network namespace of its own",
+		"Unix sockets out of reach, but for those in the system's folders and in what it may reach", "/dev/shm of its own",
+	} {
+		if slices.Contains(limits, limit) || strings.HasPrefix(limit, "Unix") && slices.Contains(limits, "Unix sockets refused by Landlock") {
+			continue
+		}
+		if !hasNamespaces(t, uid) {
+			t.Skipf("no namespaces of its own here: %q", limits)
+		}
+		t.Errorf("limits %q lack %q", limits, limit)
+	}
 }
 
 // requireLandlock skips the test where the kernel has no Landlock of so high a
@@ -403,6 +471,50 @@ func TestASpyReachesNoFileButItsOwn(t *testing.T) {
 	}
 }
 
+// TestASpyOfAnInstalledHostIsRefusedByLandlock has the host, and data, in the
+// system's own folder of programs: no mount covers that, so that it is Landlock
+// that keeps them from a plugin, which reads all else there.
+func TestASpyOfAnInstalledHostIsRefusedByLandlock(t *testing.T) {
+	t.Parallel()
+	requireLandlock(t, 3)
+	if os.Geteuid() != 0 {
+		t.Skip("only root installs programs")
+	}
+	for name, uid := range users() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, uid)
+			installed, err := os.MkdirTemp("/usr/local", "hypernas-test-")
+			if err != nil {
+				t.Skipf("the system is closed to root: %v", err)
+			}
+			defer func() {
+				if err := os.RemoveAll(installed); err != nil {
+					t.Error(err)
+				}
+			}()
+			own, err := os.ReadFile("/proc/self/exe")
+			if err != nil {
+				t.Fatal(err)
+			}
+			binary, labels, other := filepath.Join(installed, "hypernas"), filepath.Join(installed, "labels.csv"), filepath.Join(installed, "other")
+			if err := errors.Join(
+				os.Chmod(installed, 0o755), os.WriteFile(binary, own, 0o755),
+				os.WriteFile(labels, []byte("cell,accuracy\n"), 0o644), os.WriteFile(other, []byte("x"), 0o644),
+			); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]string{
+				"read " + binary: "EACCES", "run " + binary: "EACCES", "child-read " + binary: "Permission denied",
+				"read " + labels: "EACCES", "child-read " + labels: "Permission denied",
+				"read " + other: "ok", "child-read " + other: "ok",
+			}
+			o := spyOrder{Path: s.plugin, Dir: filepath.Join(s.dir, "scratch"), Lines: lines(want), Sandbox: host.Sandbox{Protected: []string{labels}}}
+			expect(t, o.by(t, binary, uid).Found, want)
+		})
+	}
+}
+
 func TestASpyWritesWhatItIsAllowedTo(t *testing.T) {
 	t.Parallel()
 	requireLandlock(t, 3)
@@ -554,12 +666,11 @@ func TestASpyLeavesNoMarkOnFiles(t *testing.T) {
 				Allowed:   []host.Grant{{Path: filepath.Join(s.dir, "more")}, {Path: filepath.Join(s.dir, "written"), Write: true}},
 			}}
 			r := o.asUser(t, uid)
-			if !slices.ContainsFunc(r.Limits, func(l string) bool { return strings.HasSuffix(l, "mounted read-only") }) {
-				if !slices.ContainsFunc(r.Limits, func(l string) bool { return strings.HasPrefix(l, "modes, times") }) {
-					t.Errorf("limits %q do not tell that marks can be left", r.Limits)
-				}
-				t.Skipf("no mounts of its own here: %q", r.Limits)
+			const held, open = "all but what it may write mounted read-only", "modes, times and attributes of its user's files open"
+			if slices.Contains(r.Limits, held) == slices.Contains(r.Limits, open) {
+				t.Errorf("limits %q do not tell whether marks can be left", r.Limits)
 			}
+			requireNamespaces(t, uid, r.Limits)
 			expect(t, r.Found, want)
 		})
 	}
@@ -617,9 +728,7 @@ func TestASpyReachesNoSocket(t *testing.T) {
 			}
 			o := spyOrder{Path: s.plugin, Dir: filepath.Join(s.dir, "scratch"), Lines: lines(want)}
 			r := o.asUser(t, uid)
-			if slices.Contains(r.Limits, "Unix sockets open") {
-				t.Skipf("no mounts of its own here: %q", r.Limits)
-			}
+			requireNamespaces(t, uid, r.Limits)
 			expect(t, r.Found, want)
 		})
 	}
@@ -662,6 +771,9 @@ func TestASpyReachesNoNetworkAndNoOtherProcess(t *testing.T) {
 				delete(want, "cpus ")
 			}
 			own := slices.Contains(r.Limits, "network namespace of its own")
+			if !own && hasNamespaces(t, uid) {
+				t.Errorf("limits %q lack a network namespace of its own, which can be had here", r.Limits)
+			}
 			if own {
 				want["dial udp4 "+udp.LocalAddr().String()] = "ENETUNREACH"
 				want["write "+shmName] = "ok" // in a /dev/shm of its own
