@@ -82,7 +82,7 @@ func builtinPredictors() []builtin[plugins.Predictor] {
 		{"flan", func() plugins.Predictor { return flow.NewFLAN() }},
 		{"arch2vec", func() plugins.Predictor { return arch2vec.New() }},
 		{"hypernas", func() plugins.Predictor { return &hypernas.Predictor{CIFAR10: cifar10(registry.User())} }},
-		{"hypernas-plus", func() plugins.Predictor { return hypernas.NewPlus() }},
+		{"hypernas-plus", func() plugins.Predictor { return &hypernas.Plus{CIFAR10: cifar10(registry.User())} }},
 	}
 }
 

@@ -3,10 +3,14 @@ package hypernas
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/hypernas/hypernas/internal/nn/fit"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
@@ -14,25 +18,80 @@ import (
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
-// embedder turns architectures into the embedding of pretrained encoders: their
-// pooled nodes side by side, scaled over the pool.
+// embedder turns architectures into what pretrained encoders say of them, scaled
+// over the pool.
 type embedder struct {
+	o       *plusOptions
 	joiner  *joiner
 	members []*structural
-	scaling feature.Scaling
+	judges  []*judge
+	// known holds the losses that judges found for the pool, by the architecture;
+	// each judge has one.
+	known map[fingerprint][]float32
+	// embedding scales the pooled nodes of all encoders side by side; losses
+	// scales, for each judge, the loss that it predicts and the loss.
+	embedding, losses feature.Scaling
 
-	evaluators []*fit.Evaluator[example]
+	evaluators, verdicts []*fit.Evaluator[example] // of members and judges; of judges
 }
 
-// dims returns the number of columns before and after scaling.
-func (e *embedder) dims(o *plusOptions) (raw, kept int) {
-	return len(e.members) * o.Width, e.scaling.Dim()
+// fingerprint stands for an architecture's cells and their order.
+type fingerprint [16]byte
+
+// fingerprintOf returns an architecture's fingerprint.
+func fingerprintOf(n *plugins.Network) (f fingerprint) {
+	h := sha256.New()
+	put := func(values ...int) {
+		var word [8]byte
+		for _, x := range values {
+			h.Write(binary.LittleEndian.AppendUint64(word[:0], uint64(x)))
+		}
+	}
+	numbers := func(values []float64) {
+		put(len(values))
+		for _, x := range values {
+			put(int(math.Float64bits(x)))
+		}
+	}
+	put(len(n.Sequence))
+	for _, s := range n.Sequence {
+		put(s.Cell, s.Repeat)
+		numbers(s.Attrs)
+	}
+	for _, c := range n.Cells {
+		put(len(c.Nodes), len(c.Edges))
+		for _, node := range c.Nodes {
+			put(node.Op)
+			numbers(node.Attrs)
+		}
+		for _, e := range c.Edges {
+			put(e.From, e.To)
+		}
+	}
+	copy(f[:], h.Sum(nil))
+	return f
 }
 
-// pretrain trains the encoders on a pool, which must follow v. Encoders of even
-// number learn all targets, the others the costs alone.
-func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, seed uint64, log func(member int)) (*embedder, error) {
-	e := &embedder{joiner: newJoiner(v, seen(pool).Networks)}
+// embedded is how many columns the embedding has before scaling.
+func (e *embedder) embedded() int {
+	if e.o.Use == "losses" {
+		return len(e.members) * e.o.Width
+	}
+	return (len(e.members) + len(e.judges)) * e.o.Width
+}
+
+// newEmbedder returns an embedder without encoders for a pool, which must follow
+// v.
+func newEmbedder(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch) *embedder {
+	some := seen(pool)
+	return &embedder{o: o, joiner: newJoiner(v, some.Networks)}
+}
+
+// pretrain trains encoders on a pool, which must follow v: members, of which
+// those of even number learn all targets, the others the costs alone, then
+// judges.
+func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, seed uint64, log func(member int)) (*embedder, error) {
+	e := newEmbedder(o, v, pool)
 	from, err := newSample(ctx, v, e.joiner, pool)
 	if err != nil {
 		return nil, err
@@ -50,124 +109,254 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 		e.members = append(e.members, m)
 		log(k + 1)
 	}
-	raw, err := e.embed(ctx, o, from.examples)
+	for k := range o.Judges {
+		rng := rand.New(rand.NewPCG(seed, judgeStream+uint64(k)<<32))
+		some := seen(pool)
+		j := newJudge(o, v, some.Networks, from.targets(), set, rng)
+		if j == nil {
+			break // no weights to generate
+		}
+		for i := range from.examples {
+			from.examples[i].judged(j, &some.Networks[i])
+		}
+		if err := j.pretrain(ctx, from, rng); err != nil {
+			return nil, err
+		}
+		e.judges = append(e.judges, j)
+		log(o.Members + k + 1)
+	}
+	embedding, losses, err := e.values(ctx, from.examples)
 	if err != nil {
 		return nil, err
 	}
-	width, _ := e.dims(o)
-	e.scaling = feature.NewScaling(raw, width, false)
+	e.embedding = feature.NewScaling(embedding, e.embedded(), false)
+	if each := 2 * len(e.judges); each > 0 {
+		e.losses = feature.NewScaling(losses, each, false)
+		e.known = make(map[fingerprint][]float32)
+		for i := range from.examples {
+			own := make([]float32, len(e.judges))
+			for k := range own {
+				own[k] = float32(losses[i*each+2*k+1])
+			}
+			e.known[from.examples[i].fingerprint] = own
+		}
+	}
 	return e, nil
 }
 
-// structuralStream keeps the random numbers of this pretraining apart.
-const structuralStream = 0x68797003
+// Streams of random numbers that keep both kinds of pretraining apart.
+const (
+	structuralStream = 0x68797003
+	judgeStream      = 0x68797006
+)
 
 // seen returns what of a pool encoders are made from.
 func seen(pool *plugins.Batch) plugins.Batch { return pool.Slice(0, min(pool.Len(), structuralRows)) }
 
-// embed returns the embeddings of examples before scaling, row by row.
-func (e *embedder) embed(ctx context.Context, o *plusOptions, examples []example) ([]float64, error) {
-	for len(e.evaluators) < len(e.members) {
-		e.evaluators = append(e.evaluators, fit.NewEvaluator(e.members[len(e.evaluators)]))
+// values returns, row by row and before scaling, the embeddings of examples and,
+// for each judge, the loss that it predicts and the loss.
+func (e *embedder) values(ctx context.Context, examples []example) (embedding, losses []float64, err error) {
+	if e.evaluators == nil {
+		for _, m := range e.members {
+			e.evaluators = append(e.evaluators, fit.NewEvaluator(m))
+		}
+		for _, j := range e.judges {
+			e.evaluators = append(e.evaluators, fit.NewEvaluator(j))
+			e.verdicts = append(e.verdicts, fit.NewEvaluator(verdict{j}))
+		}
 	}
-	width, _ := e.dims(o)
-	rows, own := make([]float64, len(examples)*width), make([]float64, len(examples)*o.Width)
+	n, w, width, each := len(examples), e.o.Width, e.embedded(), 2*len(e.judges)
+	embedding, losses = make([]float64, n*width), make([]float64, n*each)
 	for k, v := range e.evaluators {
-		if err := v.PredictTo(ctx, own, examples); err != nil {
-			return nil, err
+		judge, numbers := k-len(e.members), w
+		if judge >= 0 {
+			numbers++
 		}
-		for i := range examples {
-			copy(rows[i*width+k*o.Width:], own[i*o.Width:(i+1)*o.Width])
+		own := make([]float64, n*numbers)
+		if err := v.PredictTo(ctx, own, examples); err != nil {
+			return nil, nil, err
+		}
+		for i := range n {
+			row := own[i*numbers : (i+1)*numbers]
+			if k*w < width {
+				copy(embedding[i*width+k*w:], row[:w])
+			}
+			if judge >= 0 {
+				losses[i*each+2*judge] = row[w]
+			}
 		}
 	}
-	return rows, nil
+	// Losses of the pool's architectures are known; target networks take time.
+	var unknown []example
+	var at []int
+	for i := range examples {
+		if own, ok := e.known[examples[i].fingerprint]; ok {
+			for judge, x := range own {
+				losses[i*each+2*judge+1] = float64(x)
+			}
+		} else {
+			unknown, at = append(unknown, examples[i]), append(at, i)
+		}
+	}
+	for judge, v := range e.verdicts {
+		own := make([]float64, len(unknown))
+		if err := v.PredictTo(ctx, own, unknown); err != nil {
+			return nil, nil, err
+		}
+		for k, i := range at {
+			losses[i*each+2*judge+1] = own[k]
+		}
+	}
+	return embedding, losses, nil
 }
 
-// rows returns the scaled embeddings of the rows of b.
-func (e *embedder) rows(ctx context.Context, o *plusOptions, b *plugins.Batch) ([]float64, error) {
+// rows returns the scaled embeddings and losses of the rows of b.
+func (e *embedder) rows(ctx context.Context, b *plugins.Batch) (embedding, losses []float64, err error) {
 	examples := make([]example, b.Len())
 	for i := range examples {
 		examples[i].graph = e.joiner.read(&b.Networks[i])
+		if len(e.judges) > 0 {
+			examples[i].judged(e.judges[0], &b.Networks[i])
+		}
 	}
-	raw, err := e.embed(ctx, o, examples)
+	embedding, losses, err = e.values(ctx, examples)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	width, kept := e.dims(o)
-	rows := make([]float64, len(examples)*kept)
-	for i := range examples {
-		e.scaling.To(rows[i*kept:(i+1)*kept], raw[i*width:(i+1)*width])
+	return scaled(&e.embedding, embedding, e.embedded()), scaled(&e.losses, losses, 2*len(e.judges)), nil
+}
+
+// scaled returns rows of so many columns under a scaling.
+func scaled(s *feature.Scaling, rows []float64, columns int) []float64 {
+	if columns == 0 {
+		return nil
 	}
-	return rows, nil
+	n := len(rows) / columns
+	out := make([]float64, n*s.Dim())
+	for i := range n {
+		s.To(out[i*s.Dim():(i+1)*s.Dim()], rows[i*columns:(i+1)*columns])
+	}
+	return out
 }
 
 // magic begins an artifact; its number rises with the form.
-const magic = "hypernas-plus artifact 1\n"
+const magic = "hypernas-plus artifact 2\n"
 
-// encode returns the embedder as an artifact: the magic; for each encoder its
-// parameters (see [fuse.AppendState]); the count of the scaling's columns, and
-// their indices, means and factors. All numbers are little-endian.
+// encode returns the embedder as an artifact: the magic; for each encoder, those
+// with a hypernetwork last, its parameters (see [fuse.AppendState]); the count of
+// known losses, and the fingerprint and losses of each; for both scalings the count of columns, their indices, means and factors. All numbers
+// are little-endian.
 func (e *embedder) encode() []byte {
 	data := []byte(magic)
 	for _, m := range e.members {
 		data = fuse.AppendState(data, m.parameters())
 	}
-	data = binary.LittleEndian.AppendUint64(data, uint64(e.scaling.Dim()))
-	for _, column := range e.scaling.Columns {
-		data = binary.LittleEndian.AppendUint64(data, uint64(column))
+	for _, j := range e.judges {
+		data = fuse.AppendState(data, j.parameters())
 	}
-	// Slices of numbers of a fixed size can't fail.
-	data, _ = binary.Append(data, binary.LittleEndian, e.scaling.Mean)
-	data, _ = binary.Append(data, binary.LittleEndian, e.scaling.Scale)
+	data = binary.LittleEndian.AppendUint64(data, uint64(len(e.known)))
+	for _, f := range slices.SortedFunc(maps.Keys(e.known), func(x, y fingerprint) int { return bytes.Compare(x[:], y[:]) }) {
+		data = append(data, f[:]...)
+		data, _ = binary.Append(data, binary.LittleEndian, e.known[f])
+	}
+	for _, s := range []*feature.Scaling{&e.embedding, &e.losses} {
+		data = binary.LittleEndian.AppendUint64(data, uint64(s.Dim()))
+		for _, column := range s.Columns {
+			data = binary.LittleEndian.AppendUint64(data, uint64(column))
+		}
+		// Slices of numbers of a fixed size can't fail.
+		data, _ = binary.Append(data, binary.LittleEndian, s.Mean)
+		data, _ = binary.Append(data, binary.LittleEndian, s.Scale)
+	}
 	return data
 }
 
 // decode reads the artifact that was made of the same pool with the same
 // options.
-func decode(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, artifact []byte) (*embedder, error) {
-	e := &embedder{joiner: newJoiner(v, seen(pool).Networks)}
-	if err := e.decode(o, artifact); err != nil {
+func decode(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, artifact []byte) (*embedder, error) {
+	e := newEmbedder(o, v, pool)
+	if err := e.decode(v, pool, set, artifact); err != nil {
 		return nil, fmt.Errorf("%w: artifact: %w", plugins.ErrInput, err)
 	}
 	return e, nil
 }
 
-func (e *embedder) decode(o *plusOptions, artifact []byte) error {
+func (e *embedder) decode(v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, artifact []byte) error {
 	data, ok := bytes.CutPrefix(artifact, []byte(magic))
 	if !ok {
 		return errors.New("it is of another predictor or version")
 	}
 	r := bytes.NewReader(data)
-	for range o.Members {
-		m := newStructural(o, e.joiner.dim(), 1, rand.New(rand.NewPCG(0, 0)))
+	rng := rand.New(rand.NewPCG(0, 0)) // every weight is read
+	for range e.o.Members {
+		m := newStructural(e.o, e.joiner.dim(), 1, rng)
 		if err := fuse.ReadState(r, m.parameters()); err != nil {
 			return err
 		}
 		e.members = append(e.members, m)
 	}
-	var kept uint64
-	if err := binary.Read(r, binary.LittleEndian, &kept); err != nil {
-		return err
-	}
-	width, _ := e.dims(o)
-	if kept > uint64(width) {
-		return fmt.Errorf("%d columns of %d", kept, width)
-	}
-	columns := make([]uint64, kept)
-	e.scaling = feature.Scaling{Columns: make([]int, kept), Mean: make([]float64, kept), Scale: make([]float64, kept)}
-	for _, part := range []any{columns, e.scaling.Mean, e.scaling.Scale} {
-		if err := binary.Read(r, binary.LittleEndian, part); err != nil {
+	for range e.o.Judges {
+		j := newJudge(e.o, v, seen(pool).Networks, 1, set, rng)
+		if j == nil {
+			break
+		}
+		if err := fuse.ReadState(r, j.parameters()); err != nil {
 			return err
 		}
+		e.judges = append(e.judges, j)
 	}
-	for i, column := range columns {
-		if column >= uint64(width) {
-			return fmt.Errorf("column %d of %d", column, width)
+	var count uint64
+	if err := binary.Read(r, binary.LittleEndian, &count); err != nil {
+		return err
+	}
+	if count > structuralRows {
+		return fmt.Errorf("%d losses of %d architectures", count, structuralRows)
+	}
+	e.known = make(map[fingerprint][]float32)
+	for range count {
+		var f fingerprint
+		own := make([]float32, len(e.judges))
+		for _, part := range []any{&f, own} {
+			if err := binary.Read(r, binary.LittleEndian, part); err != nil {
+				return err
+			}
 		}
-		e.scaling.Columns[i] = int(column)
+		e.known[f] = own
+	}
+	var err error
+	if e.embedding, err = readScaling(r, e.embedded()); err != nil {
+		return err
+	}
+	if e.losses, err = readScaling(r, 2*len(e.judges)); err != nil {
+		return err
 	}
 	if r.Len() > 0 {
 		return errors.New("it has a rest that means nothing")
 	}
 	return nil
+}
+
+// readScaling reads a scaling of so many columns at most.
+func readScaling(r *bytes.Reader, columns int) (s feature.Scaling, err error) {
+	var kept uint64
+	if err := binary.Read(r, binary.LittleEndian, &kept); err != nil {
+		return s, err
+	}
+	if kept > uint64(columns) {
+		return s, fmt.Errorf("%d columns of %d", kept, columns)
+	}
+	indices := make([]uint64, kept)
+	s = feature.Scaling{Columns: make([]int, kept), Mean: make([]float64, kept), Scale: make([]float64, kept)}
+	for _, part := range []any{indices, s.Mean, s.Scale} {
+		if err := binary.Read(r, binary.LittleEndian, part); err != nil {
+			return s, err
+		}
+	}
+	for i, column := range indices {
+		if column >= uint64(columns) {
+			return s, fmt.Errorf("column %d of %d", column, columns)
+		}
+		s.Columns[i] = int(column)
+	}
+	return s, nil
 }

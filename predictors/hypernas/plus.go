@@ -17,28 +17,38 @@ import (
 
 // PlusVersion rises whenever predictions of hypernas-plus with equal options
 // change.
-const PlusVersion = 1
+const PlusVersion = 2
 
 // plusOptions are what a user of hypernas-plus may choose.
 type plusOptions struct {
-	Label      string  `option:"label" doc:"transform of the labels before the fit; warp learns it" choices:"warp,rank-gauss,z-score"`
-	Embedding  bool    `option:"embedding" doc:"add the embedding of encoders that were pretrained without labels"`
-	Forest     bool    `option:"forest" doc:"mix a random forest in, by cross-validation"`
-	Members    int     `option:"members" doc:"pretrained encoders, whose embeddings stand side by side"`
-	Width      int     `option:"width" doc:"width of an encoder"`
-	Layers     int     `option:"layers" doc:"graph layers of an encoder"`
-	Steps      int     `option:"steps" doc:"steps of an encoder's pretraining"`
-	Batch      int     `option:"batch" doc:"architectures in a step"`
-	Rate       float64 `option:"rate" doc:"highest learning rate of the pretraining's one cycle"`
-	Decay      float64 `option:"decay" doc:"weight decay of AdamW in pretraining"`
-	Trees      int     `option:"trees" doc:"trees of the forest"`
-	Iterations int     `option:"iterations" doc:"L-BFGS iterations of the Gaussian process, at most"`
+	Label         string  `option:"label" doc:"transform of the labels before the fit; warp learns it" choices:"warp,rank-gauss,z-score"`
+	Embedding     bool    `option:"embedding" doc:"add the embedding of encoders that were pretrained without labels"`
+	Forest        bool    `option:"forest" doc:"mix a random forest in, by cross-validation"`
+	Judges        int     `option:"judges" doc:"encoders pretrained with a hypernetwork: the loss that architectures have with generated weights, and what the encoder predicts of it, are features"`
+	Use           string  `option:"use" doc:"what is taken of a judge" choices:"both,embedding,losses"`
+	JudgeSteps    int     `option:"judge_steps" doc:"steps of such an encoder's pretraining"`
+	JudgeImages   int     `option:"judge_images" doc:"auxiliary images that an architecture's loss is taken on"`
+	Global        string  `option:"global" doc:"what the nodes of a cell learn of the cells before it" choices:"on,positional,off"`
+	TargetBatch   int     `option:"target_batch" doc:"architectures of a step whose target network is evaluated"`
+	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all"`
+	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 or a folder (see hypernas)"`
+	Shuffled      bool    `option:"shuffled" doc:"a control: the encoder learns to predict the losses of other architectures"`
+	Members       int     `option:"members" doc:"pretrained encoders, whose embeddings stand side by side"`
+	Width         int     `option:"width" doc:"width of an encoder"`
+	Layers        int     `option:"layers" doc:"graph layers of an encoder"`
+	Steps         int     `option:"steps" doc:"steps of an encoder's pretraining"`
+	Batch         int     `option:"batch" doc:"architectures in a step"`
+	Rate          float64 `option:"rate" doc:"highest learning rate of the pretraining's one cycle"`
+	Decay         float64 `option:"decay" doc:"weight decay of AdamW in pretraining"`
+	Trees         int     `option:"trees" doc:"trees of the forest"`
+	Iterations    int     `option:"iterations" doc:"L-BFGS iterations of the Gaussian process, at most"`
 }
 
 // plusDefaults returns the recipe.
 func plusDefaults() plusOptions {
 	return plusOptions{
 		Label: "warp", Embedding: true, Forest: true,
+		Judges: 1, Use: "both", JudgeSteps: 1000, JudgeImages: 64, Global: "on", Auxiliary: auxGenerated, TargetBatch: 8, AuxiliaryPool: 640,
 		Members: 6, Width: 64, Layers: 3, Steps: 300, Batch: 64, Rate: 3e-3, Decay: 1e-4,
 		Trees: 200, Iterations: 100,
 	}
@@ -48,6 +58,12 @@ func plusDefaults() plusOptions {
 func (o *plusOptions) check() error {
 	return cmp.Or(
 		feature.CheckRange("members", o.Members, 1, 32),
+		feature.CheckRange("judges", o.Judges, 0, 8),
+		feature.CheckRange("judge_steps", o.JudgeSteps, 1, 1e5),
+		checkMultiple("judge_images", o.JudgeImages, 16, 4096, 16),
+		feature.CheckRange("target_batch", o.TargetBatch, 2, 256),
+		checkAuxiliary(o.Auxiliary),
+		checkMultiple("aux_pool", o.AuxiliaryPool, 32, 1<<20, 32),
 		feature.CheckRange("width", o.Width, 1, 1024),
 		feature.CheckRange("layers", o.Layers, 1, 64),
 		feature.CheckRange("steps", o.Steps, 1, 1e5),
@@ -63,6 +79,9 @@ func (o *plusOptions) check() error {
 // groups of features and on the embedding of encoders that were pretrained
 // without labels, and a random forest beside it.
 type Plus struct {
+	// CIFAR10 is what aux=cifar10 reads; nil where there is no cache of data.
+	CIFAR10 Archive
+
 	options  plusOptions
 	features *feature.ScaledGroups // nil before Fit
 	embedder *embedder             // nil where there is no embedding
@@ -105,7 +124,7 @@ func readPlusOptions(given map[string]string) (plusOptions, error) {
 }
 
 // Pretrain implements [plugins.Pretrainer].
-func (*Plus) Pretrain(ctx context.Context, p *plugins.Pretraining) ([]byte, error) {
+func (h *Plus) Pretrain(ctx context.Context, p *plugins.Pretraining) ([]byte, error) {
 	o, err := readPlusOptions(p.Options)
 	if err != nil {
 		return nil, fmt.Errorf("pretrain hypernas-plus: %w", err)
@@ -113,13 +132,25 @@ func (*Plus) Pretrain(ctx context.Context, p *plugins.Pretraining) ([]byte, erro
 	if !o.Embedding {
 		return []byte(magic), nil
 	}
-	e, err := pretrain(ctx, &o, &p.Vocabulary, &p.Pool, p.Seed, func(member int) {
-		p.Log.Info("hypernas-plus: pretraining", "encoder", member, "of", o.Members)
+	set, err := h.images(ctx, &o)
+	if err != nil {
+		return nil, fmt.Errorf("pretrain hypernas-plus: %w", err)
+	}
+	e, err := pretrain(ctx, &o, &p.Vocabulary, &p.Pool, set, p.Seed, func(member int) {
+		p.Log.Info("hypernas-plus: pretraining", "encoder", member, "of", o.Members+o.Judges)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pretrain hypernas-plus: %w", err)
 	}
 	return e.encode(), nil
+}
+
+// images returns D_aux, nil where there is no judge.
+func (p *Plus) images(ctx context.Context, o *plusOptions) (*auxiliary, error) {
+	if o.Judges == 0 {
+		return nil, nil
+	}
+	return newAuxiliary(ctx, o.Auxiliary, o.AuxiliaryPool, auxiliarySeed, p.CIFAR10)
 }
 
 // Fit implements [plugins.Predictor].
@@ -139,7 +170,7 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 	if err := feature.CheckLabels(t.Labels, t.Batch.Len()); err != nil {
 		return plugins.Fitted{}, err
 	}
-	*p = Plus{options: o, weight: 1}
+	*p = Plus{CIFAR10: p.CIFAR10, options: o, weight: 1}
 	pool := &t.Pool
 	if pool.Len() == 0 {
 		pool = &t.Batch
@@ -151,10 +182,14 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 		return plugins.Fitted{Warnings: []string{feature.AllAlike}}, nil
 	}
 	if o.Embedding {
+		set, err := p.images(ctx, &o)
+		if err != nil {
+			return plugins.Fitted{}, err
+		}
 		if len(t.Artifact) > 0 {
-			p.embedder, err = decode(&o, &t.Vocabulary, pool, t.Artifact)
+			p.embedder, err = decode(&o, &t.Vocabulary, pool, set, t.Artifact)
 		} else {
-			p.embedder, err = pretrain(ctx, &o, &t.Vocabulary, pool, t.Seed, func(int) {})
+			p.embedder, err = pretrain(ctx, &o, &t.Vocabulary, pool, set, t.Seed, func(int) {})
 		}
 		if err != nil {
 			return plugins.Fitted{}, err
@@ -182,20 +217,37 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 // config returns what the process is fitted with.
 func (p *Plus) config() gp.Config {
 	c := gp.Config{Dims: p.features.Dims(), Warp: p.options.Label == "warp", Iterations: p.options.Iterations}
-	if p.embedder != nil && p.embedder.scaling.Dim() > 0 {
-		c.Dims, c.Embedding = append(c.Dims, p.embedder.scaling.Dim()), true
+	if p.embedder == nil {
+		return c
+	}
+	if p.losses() {
+		c.Dims = append(c.Dims, p.embedder.losses.Dim())
+	}
+	if p.embedder.embedding.Dim() > 0 {
+		c.Dims, c.Embedding = append(c.Dims, p.embedder.embedding.Dim()), true
 	}
 	return c
+}
+
+// losses reports whether the losses that judges give are features.
+func (p *Plus) losses() bool {
+	return p.embedder != nil && p.embedder.losses.Dim() > 0 && p.options.Use != "embedding"
 }
 
 // rows returns what the process sees of the rows of b.
 func (p *Plus) rows(ctx context.Context, b *plugins.Batch) ([][]float64, error) {
 	rows, err := p.features.Rows(ctx, b)
-	if err != nil || p.embedder == nil || p.embedder.scaling.Dim() == 0 {
+	if err != nil || p.embedder == nil {
 		return rows, err
 	}
-	embedded, err := p.embedder.rows(ctx, &p.options, b)
-	return append(rows, embedded), err
+	embedding, losses, err := p.embedder.rows(ctx, b)
+	if p.losses() {
+		rows = append(rows, losses)
+	}
+	if p.embedder.embedding.Dim() > 0 {
+		rows = append(rows, embedding)
+	}
+	return rows, err
 }
 
 // folds of the cross-validation that weights process and forest. Fewer than two
@@ -210,7 +262,7 @@ func (p *Plus) addForest(ctx context.Context, t *plugins.Training, config gp.Con
 	if n < 2*folds {
 		return nil
 	}
-	x, err := p.raw(ctx, &t.Batch)
+	x, err := p.raw(ctx, &t.Batch, rows)
 	if err != nil {
 		return err
 	}
@@ -279,14 +331,23 @@ func leastSquaresWeight(y, a, b []float64) float64 {
 	return min(max(above/below, 0), 1)
 }
 
-// raw returns the features of the rows of b as they come, not scaled.
-func (p *Plus) raw(ctx context.Context, b *plugins.Batch) (*mat.Dense, error) {
+// raw returns what the forest sees of the rows of b: their features as they
+// come, not scaled, and the losses of rows, which are what the process sees of
+// them.
+func (p *Plus) raw(ctx context.Context, b *plugins.Batch, rows [][]float64) (*mat.Dense, error) {
 	groups := p.features.Groups()
 	x, err := groups.Matrix(ctx, b)
 	if err != nil {
 		return nil, err
 	}
-	return mat.NewDense(b.Len(), groups.Dim(), x), nil
+	features := mat.NewDense(b.Len(), groups.Dim(), x)
+	if !p.losses() {
+		return features, nil
+	}
+	d := p.embedder.losses.Dim()
+	var all mat.Dense
+	all.Augment(features, mat.NewDense(b.Len(), d, rows[len(p.features.Names())]))
+	return &all, nil
 }
 
 // pick returns the given rows of x, which have d columns.
@@ -347,7 +408,7 @@ func (p *Plus) predictTo(ctx context.Context, dst []float64, b *plugins.Batch) e
 	if p.forest == nil {
 		return nil
 	}
-	x, err := p.raw(ctx, b)
+	x, err := p.raw(ctx, b, rows)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func createPlus() plugins.Predictor { return hypernas.NewPlus() }
 
 // little are options that make a fit a matter of a moment.
 func little(more ...string) map[string]string {
-	o := map[string]string{"steps": "20", "members": "2", "trees": "20"}
+	o := map[string]string{"steps": "20", "members": "2", "trees": "20", "judge_steps": "20", "judge_images": "16"}
 	for i := 0; i < len(more); i += 2 {
 		o[more[i]] = more[i+1]
 	}

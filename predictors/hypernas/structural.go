@@ -18,8 +18,11 @@ import (
 // example is an architecture that an encoder reads: a graph and, in
 // pretraining, what follows from it.
 type example struct {
-	graph   graph
-	targets []float32 // of variance 1 each, costs first
+	graph graph
+	// network and fingerprint are what a judge reads of it, and is known by.
+	network     network
+	fingerprint fingerprint
+	targets     []float32 // of variance 1 each, costs first
 }
 
 // structuralRows is how many architectures of a pool, the first (it comes in
@@ -100,6 +103,19 @@ func unit(scaled []float64) []float32 {
 // targets returns how many targets there are.
 func (s *sample) targets() int { return len(s.examples[0].targets) }
 
+// draw returns so many examples, each once before any comes again.
+func (s *sample) draw(count int, rng *rand.Rand) []example {
+	drawn := make([]example, 0, count)
+	for len(drawn) < count {
+		for _, i := range rng.Perm(len(s.examples)) {
+			if len(drawn) < count {
+				drawn = append(drawn, s.examples[i])
+			}
+		}
+	}
+	return drawn
+}
+
 // structural is an encoder of whole architectures as one graph, trained without
 // labels to predict what follows from the graph.
 type structural struct {
@@ -165,21 +181,12 @@ func (s *structural) Build(b *fit.Builder, rows, nodes int) (prediction *gorgoni
 	}
 }
 
-// pretrain trains the encoder on batches of a sample, each drawn once before any
-// is drawn again.
+// pretrain trains the encoder on batches of a sample.
 func (s *structural) pretrain(ctx context.Context, o *plusOptions, from *sample, rng *rand.Rand) error {
 	if s.targets == 0 {
 		return nil // nothing varies
 	}
-	drawn := make([]example, 0, o.Steps*o.Batch)
-	for len(drawn) < cap(drawn) {
-		for _, i := range rng.Perm(len(from.examples)) {
-			if len(drawn) < cap(drawn) {
-				drawn = append(drawn, from.examples[i])
-			}
-		}
-	}
-	return fit.Train(ctx, s, drawn, nil, fit.Options{
+	return fit.Train(ctx, s, from.draw(o.Steps*o.Batch, rng), nil, fit.Options{
 		Epochs: 1, Batch: o.Batch, Rate: fit.OneCycle(o.Rate, warmup), Adam: fuse.AdamOptions{Decay: o.Decay, Clip: clip},
 	}, rng)
 }

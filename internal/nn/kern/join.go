@@ -354,3 +354,27 @@ func (*Scale[T]) Backward(gin, in [][]T, _, gout []T) {
 		gin[0][i] = gout[i] * in[1][0]
 	}
 }
+
+// Column is a vector as a matrix of one column. Input: X [B]. Output [B, 1].
+type Column[T Float] struct{}
+
+// Shape implements [Kernel].
+func (*Column[T]) Shape(in ...[]int) ([]int, error) {
+	if err := expect("column", in, 1); err != nil {
+		return nil, err
+	}
+	return []int{in[0][0], 1}, nil
+}
+
+// Differentiable implements [Kernel].
+func (*Column[T]) Differentiable(int) bool { return true }
+
+// Forward implements [Kernel].
+func (*Column[T]) Forward(out []T, in [][]T) { copy(out, in[0]) }
+
+// Backward implements [Kernel].
+func (*Column[T]) Backward(gin, _ [][]T, _, gout []T) {
+	if gin[0] != nil {
+		copy(gin[0], gout)
+	}
+}

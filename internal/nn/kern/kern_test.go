@@ -226,6 +226,7 @@ func gradientCases[T Float]() []gradientCase[T] {
 		{"mse", func() Kernel[T] { return &MSE[T]{} }, [][]int{{9, 1}, {9}, {9}}, []fill{normal, normal, bits}},
 		{"pairwise", func() Kernel[T] { return &PairwiseSoftplus[T]{Slope: 2} }, [][]int{{9, 1}, {9}, {9}}, []fill{normal, below(4), bits}},
 		{"mean", func() Kernel[T] { return &Mean[T]{} }, [][]int{{9}, {9}}, []fill{normal, bits}},
+		{"column", func() Kernel[T] { return &Column[T]{} }, [][]int{{9}}, []fill{normal}},
 		{"cross-entropy", func() Kernel[T] { return &CrossEntropy[T]{} }, [][]int{{3, 5, 4}, {5}}, []fill{normal, below(4)}},
 		{"adaptive", func() Kernel[T] { return &AdaptiveLoss[T]{Q: 1.25, Attached: true} }, [][]int{{}, {}, {2}}, []fill{positive, positive, positive}},
 		{"adaptive at the floor", func() Kernel[T] { return &AdaptiveLoss[T]{Q: 1.5, Attached: true} }, [][]int{{}, {}, {2}}, []fill{positive, positive, values(.005, -.8)}},

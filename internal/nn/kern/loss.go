@@ -352,3 +352,43 @@ func (k *AdaptiveLoss[T]) Backward(gin, in [][]T, _, gout []T) {
 		}
 	}
 }
+
+// Standardize makes labels of values that the network itself computes: they get
+// mean 0 and deviation 1, and no gradient passes. Inputs: values [B] and an
+// order [B], a permutation of 0..B-1. Output [B], the standardized value at
+// order[i] at i; zeros where all values are the same.
+type Standardize[T Float] struct{}
+
+// Shape implements [Kernel].
+func (*Standardize[T]) Shape(in ...[]int) ([]int, error) {
+	if err := expect("standardization", in, 1, 1); err != nil {
+		return nil, err
+	}
+	return []int{in[0][0]}, mismatch("standardization", "order", in[1], in[0][0])
+}
+
+// Differentiable implements [Kernel].
+func (*Standardize[T]) Differentiable(int) bool { return false }
+
+// Forward implements [Kernel].
+func (*Standardize[T]) Forward(out []T, in [][]T) {
+	mean, variance := 0.0, 0.0
+	n := float64(len(out))
+	for _, x := range in[0] {
+		mean += float64(x) / n
+	}
+	for _, x := range in[0] {
+		d := float64(x) - mean
+		variance += d * d / n
+	}
+	scale := 0.0
+	if variance > 0 {
+		scale = 1 / math.Sqrt(variance)
+	}
+	for i, at := range in[1] {
+		out[i] = T((float64(in[0][int(at)]) - mean) * scale)
+	}
+}
+
+// Backward implements [Kernel].
+func (*Standardize[T]) Backward(_, _ [][]T, _, _ []T) {}

@@ -1,0 +1,166 @@
+package hypernas
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+
+	"gorgonia.org/gorgonia"
+
+	"github.com/hypernas/hypernas/internal/nn/fit"
+	"github.com/hypernas/hypernas/internal/nn/fuse"
+	"github.com/hypernas/hypernas/internal/nn/kern"
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/feature"
+)
+
+// judge is HyperNAS's encoder and hypernetwork, pretrained without labels: it
+// generates the weights of architectures, and says what loss they have on
+// auxiliary images. Its losses are
+//
+//   - the cross-entropy of the first architectures of a batch with the weights
+//     that it generates for them;
+//   - the squared error of a regressor that predicts these cross-entropies,
+//     standardized within the batch, from the embedding;
+//   - the squared error of the structural targets; see [newSample].
+type judge struct {
+	*model[float32]
+	o       *plusOptions
+	reader  *reader
+	nodes   *feature.Nodes
+	cells   int // that are read of an architecture; longer ones are thinned out
+	head    [2]fit.Linear
+	targets int
+}
+
+// longest is the longest sequence of cells that a judge reads whole.
+const longest = 64
+
+// lossWeight is the weight of the loss that a judge predicts beside the loss
+// itself.
+const lossWeight = .3
+
+// newJudge draws a judge of architectures like those given, which must follow
+// v; nil where there are no weights to generate.
+func newJudge(o *plusOptions, v *plugins.Vocabulary, networks []plugins.Network, targets int, set *auxiliary, rng *rand.Rand) *judge {
+	own := defaults()
+	own.Global, own.Width, own.Layers, own.Hidden, own.Dropout = o.Global, o.Width, o.Layers, o.Width, 0
+	own.TargetBatch, own.AuxiliaryPool = o.TargetBatch, o.AuxiliaryPool
+	j := &judge{o: o, reader: newReader(v, true, networks), nodes: feature.NewNodes(v, networks, sequence), targets: targets}
+	if len(j.reader.proxy.heads) == 0 {
+		return nil
+	}
+	for i := range networks {
+		j.cells = max(j.cells, len(sequence(&networks[i])))
+	}
+	j.cells = min(j.cells, longest)
+	j.model = newModel[float32](&own, j.nodes.Dim(), j.reader.proxy, set, rng)
+	j.head = [2]fit.Linear{fit.NewLinear(rng, "head", o.Width, o.Width), fit.NewLinear(rng, "head output", o.Width, max(targets, 1))}
+	return j
+}
+
+// read returns n as the judge reads it.
+func (j *judge) read(n *plugins.Network) network {
+	whole := j.reader.read(n)
+	if len(whole.cells) <= j.cells {
+		return whole
+	}
+	var some network
+	for _, i := range thin(len(whole.cells), j.cells) {
+		some.cells, some.steps = append(some.cells, whole.cells[i]), append(some.steps, whole.steps[i])
+	}
+	return some
+}
+
+// judged sets what j reads of n.
+func (e *example) judged(j *judge, n *plugins.Network) {
+	e.network, e.fingerprint = j.read(n), fingerprintOf(n)
+}
+
+var _ fit.Model[example] = (*judge)(nil)
+
+// Size implements [fit.Model].
+func (j *judge) Size(e *example) int { return padded(e.network.nodeCount()) }
+
+// Build implements [fit.Model]. The prediction is, for each architecture, its
+// embedding and the loss that is predicted from it, [rows, width + 1].
+func (j *judge) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Node, set func(int, *example)) {
+	o := j.options
+	in := &inputs[float32]{shape: shape{networks: rows, cells: j.cells, nodes: nodes}}
+	cells, h := j.encode(b.Graph, in)
+	predicted := j.regress(b.Graph, in, h, false)
+	var targets []float32
+	if b.Training {
+		in.targets = min(o.TargetBatch, rows)
+		each, counts := j.classify(b.Graph, in, cells)
+		b.AddLoss(b.Apply(&kern.Mean[float32]{}, each, counts))
+		ordered, order := b.Input("order", in.targets)
+		b.Draw(func(rng *rand.Rand) {
+			for i := range order {
+				order[i] = float32(i)
+			}
+			if j.o.Shuffled {
+				rng.Shuffle(len(order), func(x, y int) { order[x], order[y] = order[y], order[x] })
+			}
+			in.setImages(j.auxiliary, rng.IntN(o.AuxiliaryPool/o.TargetImages)*o.TargetImages)
+		})
+		weight, data := b.Input("loss weight", 1)
+		data[0] = lossWeight
+		some := b.Apply(&kern.Take[float32]{N: in.targets}, predicted)
+		miss := b.Apply(&kern.MSE[float32]{}, some, b.Apply(&kern.Standardize[float32]{}, each, ordered), counts)
+		b.AddLoss(b.Apply(&kern.Scale[float32]{}, miss, weight))
+		if j.targets > 0 {
+			want, data := b.Input("targets", rows, j.targets)
+			ones, all := b.Input("target weights", rows, j.targets)
+			for i := range all {
+				all[i] = 1
+			}
+			targets = data
+			y := b.Linear(b.Linear(h, j.head[0], true), j.head[1], false)
+			b.AddLoss(b.Apply(&kern.MSE[float32]{}, y, want, ones))
+		}
+	}
+	return b.Apply(&kern.Concat[float32]{}, h, predicted), func(k int, e *example) {
+		if e == nil {
+			in.set(k, j.nodes, true, nil)
+			return
+		}
+		in.set(k, j.nodes, true, &e.network)
+		copy(targets[min(k*j.targets, len(targets)):], e.targets)
+	}
+}
+
+// verdict is what a judge says of architectures after it is trained: their
+// losses with the weights that it generates, on the first of the auxiliary
+// images.
+type verdict struct{ *judge }
+
+// Build implements [fit.Model]. The prediction is the loss, [rows].
+func (j verdict) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Node, set func(int, *example)) {
+	m, o := *j.model, *j.options
+	o.TargetImages = j.o.JudgeImages
+	m.options = &o
+	in := &inputs[float32]{shape: shape{networks: rows, cells: j.cells, nodes: nodes}, targets: rows}
+	cells, _ := m.encode(b.Graph, in)
+	losses, _ := m.classify(b.Graph, in, cells)
+	in.setImages(j.auxiliary, 0)
+	return losses, func(k int, e *example) {
+		if e == nil {
+			in.set(k, j.nodes, true, nil)
+			return
+		}
+		in.set(k, j.nodes, true, &e.network)
+	}
+}
+
+// parameters returns all weights that predictions come from.
+func (j *judge) parameters() []*fuse.Parameter[float32] {
+	return slices.Concat(j.encoder.parameters(), j.regressor, j.hypernetworkParameters())
+}
+
+// pretrain trains the judge on batches of a sample.
+func (j *judge) pretrain(ctx context.Context, from *sample, rng *rand.Rand) error {
+	return fit.Train(ctx, j, from.draw(j.o.JudgeSteps*j.o.Batch, rng), nil, fit.Options{
+		Epochs: 1, Batch: j.o.Batch, Rate: fit.OneCycle(j.o.Rate, warmup), Adam: fuse.AdamOptions{Decay: j.o.Decay, Clip: clip},
+	}, rng)
+}
