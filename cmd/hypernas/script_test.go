@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,7 +84,7 @@ func TestScripts(t *testing.T) {
 
 // rogue is a predictor that goes wrong in the way that its option names.
 type rogue struct {
-	Way  string `option:"way" doc:"how to go wrong" choices:"none,panic,hang,exit,nan,short,orphan,peek,chmod,dial"`
+	Way  string `option:"way" doc:"how to go wrong" choices:"none,panic,hang,exit,nan,short,orphan,peek,chmod"`
 	Path string `option:"path" doc:"what to peek at"`
 }
 
@@ -118,13 +117,6 @@ func (r *rogue) Fit(_ context.Context, t *plugins.Training) (plugins.Fitted, err
 		return plugins.Fitted{}, err
 	case "chmod":
 		return plugins.Fitted{}, os.Chmod(r.Path, 0o777)
-	case "dial":
-		network, address, _ := strings.Cut(r.Path, "-")
-		c, err := net.Dial(network, address)
-		if err == nil {
-			err = c.Close()
-		}
-		return plugins.Fitted{}, err
 	}
 	return plugins.Fitted{}, nil
 }
