@@ -216,8 +216,7 @@ func (g *graf) features(c *plugins.Cell) []float64 {
 	if ok {
 		return x
 	}
-	pruned := Prune(g.v, c)
-	x = g.compute(&pruned)
+	x = g.compute(c)
 	g.mu.Lock()
 	if (len(g.known)+1)*len(x) <= memoized {
 		g.known[string(key)] = x
@@ -226,120 +225,66 @@ func (g *graf) features(c *plugins.Cell) []float64 {
 	return x
 }
 
-// compute returns the features of a cell without dead operations.
+// compute returns the features of a cell.
 func (g *graf) compute(c *plugins.Cell) []float64 {
 	x := make([]float64, g.count, g.width)
-	walk := pathWalk{
-		input: make([]int, len(c.Nodes)), ops: make([]uint64, len(c.Nodes)), from: make([][]int, len(c.Nodes)),
-		at: make([]pathsTo, len(c.Nodes)),
-	}
-	inputs := 0
+	cell := newCellGraph(g.v, c)
+	ops := make([]uint64, len(c.Nodes)) // a node's operation as a subset; 0 for inputs and the output
 	for i, node := range c.Nodes {
-		if o := g.ops[node.Op]; o >= 0 {
+		if o := g.ops[node.Op]; o >= 0 && cell.live[i] {
 			x[o]++
-			walk.ops[i] = 1 << o
-		}
-		if g.v.Ops[node.Op].Kind == plugins.KindInput {
-			inputs++
-			walk.input[i] = inputs
+			ops[i] = 1 << o
 		}
 	}
-	for _, e := range c.Edges {
-		walk.from[e.To] = append(walk.from[e.To], e.From)
-	}
+	member := make([]bool, len(ops))
 	for _, source := range g.sources {
 		for _, s := range g.subsets {
 			if g.taken(source, s) {
-				x = walk.appendPaths(x, source, s)
+				for i, op := range ops {
+					member[i] = op&s != 0
+				}
+				x = cell.appendPaths(x, source, member)
 			}
 		}
 	}
 	for _, source := range g.sources {
 		for _, s := range g.subsets {
 			if g.taken(source, s) && s != 0 {
-				x = walk.appendDegrees(x, source, s)
+				x = cell.appendDegrees(x, source, ops, s)
 			}
 		}
 	}
 	return x
 }
 
-// pathWalk is a cell prepared for counting paths.
-type pathWalk struct {
-	input []int    // 0, or which of the inputs, from 1, a node is
-	ops   []uint64 // a node's operation as a subset; 0 for inputs and the output
-	from  [][]int  // the nodes that a node reads
-	at    []pathsTo
-}
-
-// pathsTo is the paths from a source to one node.
-type pathsTo struct {
-	// Of the paths through a subset alone: the number of edges of the shortest
-	// and the longest, and how many there are. 0 paths: neither means anything.
-	shortest, longest, paths float64
-	// Of all paths: the most and the fewest operations of the subset.
-	any          bool
-	most, fewest float64
-}
-
 // appendPaths appends to dst, for the paths from a source (0 for all inputs) to
-// the output: 1 / edges of the shortest through the subset alone, edges of the
-// longest, log(1 + number of those), and the most and fewest operations of the
-// subset on any path; 0 where there is no path.
-func (w *pathWalk) appendPaths(dst []float64, source int, subset uint64) []float64 {
-	last := len(w.at) - 1
-	for i := range w.at {
-		p := pathsTo{}
-		if w.input[i] > 0 {
-			if source == 0 || source == w.input[i] {
-				p = pathsTo{paths: 1, any: true}
-			}
-			w.at[i] = p
-			continue
-		}
-		inside, weight := w.ops[i]&subset != 0, 0.0
-		if inside {
-			weight = 1
-		}
-		for _, f := range w.from[i] {
-			q := &w.at[f]
-			if q.paths > 0 && (inside || i == last) {
-				if p.paths == 0 || q.shortest+1 < p.shortest {
-					p.shortest = q.shortest + 1
-				}
-				p.longest = max(p.longest, q.longest+1)
-				p.paths += q.paths
-			}
-			if q.any {
-				p.most = max(p.most, q.most+weight)
-				if !p.any || q.fewest+weight < p.fewest {
-					p.fewest = q.fewest + weight
-				}
-				p.any = true
-			}
-		}
-		w.at[i] = p
-	}
-	p := w.at[last]
+// the output: 1 / edges of the shortest through member operations alone, edges of
+// the longest, log(1 + number of those), and the most and fewest members on any
+// path; 0 where there is no path.
+func (g *cellGraph) appendPaths(dst []float64, source int, member []bool) []float64 {
+	longest, shortest, _, paths := g.count(source, member, nil)
+	most, fewest, _, _ := g.count(source, nil, member)
 	shortness := 0.0
-	if p.paths > 0 {
-		shortness = 1 / p.shortest
+	if paths > 0 {
+		longest++ // of n operations there are n + 1 edges
+		shortness = 1 / (shortest + 1)
 	}
-	return append(dst, shortness, p.longest, math.Log1p(p.paths), p.most, p.fewest)
+	return append(dst, shortness, longest, math.Log1p(paths), most, fewest)
 }
 
 // appendDegrees appends to dst the number of edges from the inputs, or one
 // source, to operations of the subset; and for all inputs together the number
 // of edges from operations of the subset to the output and, for a single
-// operation, those to and from other operations.
-func (w *pathWalk) appendDegrees(dst []float64, source int, subset uint64) []float64 {
+// operation, those to and from other operations. ops holds each node's operation
+// as a subset.
+func (g *cellGraph) appendDegrees(dst []float64, source int, ops []uint64, subset uint64) []float64 {
 	var fromInput, toOutput, leaving, entering float64
-	last := len(w.at) - 1
-	for to, from := range w.from {
+	last := len(g.in) - 1
+	for to, from := range g.in {
 		for _, f := range from {
-			switch reads, read := w.ops[f]&subset != 0, w.ops[to]&subset != 0; {
-			case w.input[f] > 0:
-				if read && (source == 0 || source == w.input[f]) {
+			switch reads, read := ops[f]&subset != 0, ops[to]&subset != 0; {
+			case g.input[f] > 0:
+				if read && (source == 0 || source == g.input[f]) {
 					fromInput++
 				}
 			case to == last:

@@ -35,7 +35,7 @@ func newPaths(ctx context.Context, v *plugins.Vocabulary, b *plugins.Batch) (*pa
 			for k, node := range c.Nodes {
 				seen[node.Op] = seen[node.Op] || g.operation[k]
 			}
-			if long, _, _, count := g.count(nil, nil); count > 0 {
+			if long, _, _, count := g.count(0, nil, nil); count > 0 {
 				e.longest = max(e.longest, long)
 			}
 		}
@@ -83,66 +83,6 @@ func subsets(n int) []uint64 {
 	return list
 }
 
-// cellGraph is a cell without its dead operations.
-type cellGraph struct {
-	in        [][]int // live nodes that a live node reads
-	live      []bool
-	input     []bool
-	operation []bool // neither input, output nor none, dead or live
-}
-
-func newCellGraph(v *plugins.Vocabulary, c *plugins.Cell) *cellGraph {
-	g := &cellGraph{
-		in: make([][]int, len(c.Nodes)), live: Live(v, c),
-		input: make([]bool, len(c.Nodes)), operation: make([]bool, len(c.Nodes)),
-	}
-	for i, node := range c.Nodes {
-		kind := v.Ops[node.Op].Kind
-		g.input[i] = kind == plugins.KindInput
-		g.operation[i] = kind != plugins.KindInput && kind != plugins.KindOutput && kind != plugins.KindNone
-	}
-	for _, e := range c.Edges {
-		if g.live[e.From] && g.live[e.To] {
-			g.in[e.To] = append(g.in[e.To], e.From)
-		}
-	}
-	return g
-}
-
-// count returns, over the paths that pass only operations for which use is
-// true, the greatest, the least and the summed number of operations for which
-// mark is true, and the number of paths. A nil slice is true for all.
-func (g *cellGraph) count(use, mark []bool) (most, least, sum, paths float64) {
-	type tally struct{ most, least, sum, paths float64 }
-	at := make([]tally, len(g.in))
-	for i := range g.in {
-		if !g.live[i] || (g.operation[i] && use != nil && !use[i]) {
-			continue
-		}
-		t := tally{}
-		if g.input[i] {
-			t.paths = 1
-		}
-		for _, p := range g.in[i] {
-			if f := at[p]; f.paths > 0 {
-				if t.paths == 0 {
-					t = f
-					continue
-				}
-				t = tally{max(t.most, f.most), min(t.least, f.least), t.sum + f.sum, t.paths + f.paths}
-			}
-		}
-		if t.paths > 0 && g.operation[i] && (mark == nil || mark[i]) {
-			t.most++
-			t.least++
-			t.sum += t.paths
-		}
-		at[i] = t
-	}
-	t := at[len(at)-1]
-	return t.most, t.least, t.sum, t.paths
-}
-
 func (e *paths) groups() []Group {
 	return []Group{{Name: "ps"}, {Name: "reach"}, {Name: "deg"}, {Name: "attributes"}}
 }
@@ -166,7 +106,7 @@ func (e *paths) encode(w *writer, n *plugins.Network, _ []float64) {
 		for _, subset := range e.subsets {
 			long, short, count := 0.0, e.longest+1, 0.0
 			if k < len(graphs) {
-				if l, s, _, c := graphs[k].count(e.members(of(k), subset), nil); c > 0 {
+				if l, s, _, c := graphs[k].count(0, e.members(of(k), subset), nil); c > 0 {
 					long, short, count = l, s, c
 				}
 			}
@@ -218,7 +158,7 @@ func (e *paths) statistics(w *writer, g *cellGraph, c *plugins.Cell) {
 	count := 0.0
 	for k := range marks {
 		var sum float64
-		most[k], least[k], sum, count = g.count(nil, marks[k])
+		most[k], least[k], sum, count = g.count(0, nil, marks[k])
 		mean[k] = sum / max(1, count)
 	}
 	w.put(count)
@@ -234,7 +174,7 @@ func (e *paths) degrees(g *cellGraph, c *plugins.Cell, subset uint64) (out, in f
 	member := func(i int) bool { return g.operation[i] && e.bit[c.Nodes[i].Op]&subset != 0 }
 	for i := range c.Nodes {
 		for _, p := range g.in[i] {
-			if g.input[p] && member(i) {
+			if g.input[p] > 0 && member(i) {
 				out++
 			}
 			if i == last && member(p) {

@@ -1,7 +1,6 @@
 package forest_test
 
 import (
-	"context"
 	"errors"
 	"math"
 	"slices"
@@ -67,91 +66,14 @@ func TestLearns(t *testing.T) {
 	}
 }
 
-func TestMistakes(t *testing.T) {
+func TestOptionsOutOfRange(t *testing.T) {
 	for name, create := range kinds {
-		training, test, _ := plugintest.Deal(t, 5)
-		if _, err := create().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
-			t.Errorf("%s before Fit: got %v, want ErrNotFitted", name, err)
-		}
 		for option, value := range map[string]string{"trees": "0", "share": "1.5", "min_leaf": "0", "depth": "-1", "features": "none", "label": "log", "rate": "1"} {
 			// Options are looked at before anything else.
 			empty := &plugins.Training{Options: map[string]string{option: value}}
 			if _, err := create().Fit(t.Context(), empty); !errors.Is(err, plugins.ErrOption) {
 				t.Errorf("%s %s=%s: got %v, want ErrOption", name, option, value, err)
 			}
-		}
-		labels := training.Labels
-		training.Labels = labels[:4]
-		if _, err := create().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
-			t.Errorf("%s, a label missing: got %v, want ErrInput", name, err)
-		}
-		training.Labels = append(slices.Clone(labels[:4]), math.NaN())
-		if _, err := create().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
-			t.Errorf("%s, a label of NaN: got %v, want ErrInput", name, err)
-		}
-		training.Labels = labels
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if _, err := create().Fit(ctx, training); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s, canceled Fit: got %v, want context.Canceled", name, err)
-		}
-		p := create()
-		predict(t, p, training, &test)
-		if _, err := p.Predict(ctx, &test); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s, canceled Predict: got %v, want context.Canceled", name, err)
-		}
-	}
-}
-
-// TestNothingToLearn: labels that are equal, or one, or of one architecture
-// give their mean everywhere, or about that where trees see samples of them.
-func TestNothingToLearn(t *testing.T) {
-	for name, create := range kinds {
-		training, test, _ := plugintest.Deal(t, 12)
-		raw := map[string]string{"label": "raw"}
-		check := func(what string, training *plugins.Training, want, tolerance float64) {
-			training.Options = raw
-			for _, v := range predict(t, create(), training, &test) {
-				if math.Abs(v-want) > tolerance {
-					t.Errorf("%s, %s: got %v, want %v", name, what, v, want)
-					return
-				}
-			}
-			for _, label := range []string{"rank-gauss", "z-score"} {
-				training.Options = map[string]string{"label": label}
-				for _, v := range predict(t, create(), training, &test) {
-					if math.Abs(v) > 10*tolerance {
-						t.Errorf("%s, %s, %s: got %v, want 0", name, what, label, v)
-						return
-					}
-				}
-			}
-		}
-		one, equal, same := *training, *training, *training
-		one.Batch, one.Labels = training.Batch.Slice(0, 1), []float64{.1}
-		check("one label", &one, .1, 1e-6)
-		equal.Labels = slices.Repeat([]float64{.1}, 12)
-		check("equal labels", &equal, .1, 1e-6)
-		same.Batch, same.Labels = training.Batch.Select([]int{0, 0}), []float64{.1, .3}
-		check("one architecture", &same, .2, .01)
-
-		// Architectures that are there twice, with other labels, are no problem.
-		twice := *training
-		twice.Batch = training.Batch.Select([]int{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5})
-		for i, v := range predict(t, create(), &twice, &test) {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				t.Errorf("%s, architectures twice: row %d: got %v", name, i, v)
-			}
-		}
-	}
-}
-
-func TestEqualArchitecturesGiveAWarning(t *testing.T) {
-	for name, create := range kinds {
-		training, _, _ := plugintest.Deal(t, 3)
-		training.Batch = training.Batch.Select([]int{1, 1, 1})
-		if fitted, err := create().Fit(t.Context(), training); err != nil || len(fitted.Warnings) != 1 {
-			t.Errorf("%s: got %v, %v, want one warning", name, fitted.Warnings, err)
 		}
 	}
 }

@@ -67,8 +67,8 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 		return nil, err
 	}
 	rows := t.Batch.Len()
-	if rows == 0 || len(t.Labels) != rows {
-		return nil, fmt.Errorf("%w: %d labels for %d architectures", plugins.ErrInput, len(t.Labels), rows)
+	if err := feature.CheckLabels(t.Labels, rows); err != nil {
+		return nil, err
 	}
 	*p = Predictor{CIFAR10: p.CIFAR10, options: o, vocabulary: t.Vocabulary}
 	p.reader = newReader(&p.vocabulary, o.Prune, t.Batch.Networks)
