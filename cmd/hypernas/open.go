@@ -123,6 +123,7 @@ func added(kind host.Kind, ref harness.Ref, builtins []string) (host.Plugin, boo
 	known := append(builtins, p.names(kind)...)
 	hint := didYouMean(ref.Name, known)
 	if err == nil { // a folder of the name
+		hint = fmt.Sprintf("; the folder %s here is none", ref.Name)
 		if program, err := onlyProgram(ref.Name); err == nil && program != "" {
 			program = quoteArgument("." + string(filepath.Separator) + program)
 			hint = fmt.Sprintf("; did you mean %s? (hypernas plugin add %s lets you call it by name)", program, program)

@@ -65,9 +65,9 @@ func (p *Process) pathAdvice(path string, denied bool) string {
 	case under(p.options.Sandbox.Protected):
 		return fmt.Sprintf("; the sandbox keeps %s from plugins, since labels or records lie there", path)
 	case !under(p.confinement.Read):
-		return fmt.Sprintf("; the sandbox keeps the plugin from %s: --allow %s lets it read that, --allow %s:rw write, too", path, path, path)
+		return fmt.Sprintf("; the sandbox keeps the plugin from it: --allow %s (to write, too: %s:rw)", path, path)
 	case denied:
-		return fmt.Sprintf("; the plugin may read %s and not write there: let it write into its working folder, or give --allow %s:rw", path, path)
+		return fmt.Sprintf("; it may read there and not write: let it write into its working folder, or --allow %s:rw", path)
 	}
 	return ""
 }
@@ -79,16 +79,15 @@ func (p *Process) moduleAdvice(module string) string {
 		python = "its interpreter"
 	}
 	if slices.Contains(sdkModules(), module) {
-		return fmt.Sprintf("; Python's module %s is missing for %s, which the script's first line takes: "+
-			"activate the virtual environment that has it, or %s -m pip install CHECKOUT/plugins/python (a checkout of hypernas; without a network with --no-build-isolation)",
-			module, python, python)
+		return fmt.Sprintf("; Python's module %s is missing for %s, which the script's first line takes: activate the virtual environment "+
+			"that has it, or %s -m pip install CHECKOUT/plugins/python, of a checkout of hypernas (without a network: --no-build-isolation)", module, python, python)
 	}
 	hint := ""
 	if p.confined() {
-		hint = ", or if it is installed in a folder that the sandbox hides, --allow that folder"
+		hint = "; if it is installed in a folder that the sandbox hides, --allow that"
 	}
 	return fmt.Sprintf("; Python's module %s is missing for %s, which the script's first line takes: "+
-		"activate the virtual environment that has it, or %s -m pip install it%s", module, python, python, hint)
+		"activate the virtual environment that has it, or install it there%s", module, python, hint)
 }
 
 // confined reports whether the process had its files kept from it.

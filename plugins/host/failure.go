@@ -60,7 +60,7 @@ func spoiled(line string) string {
 	parts := strings.Split(strings.TrimSpace(line), "|")
 	core, coreErr := strconv.Atoi(parts[0])
 	if len(parts) < 4 || coreErr != nil {
-		return fmt.Sprintf("printed %s to standard output, where the handshake is due", quote(line))
+		return fmt.Sprintf("printed %s to standard output, where the handshake is due; print to standard error, or after the SDK has taken over (Python: import hypernas first)", quote(line))
 	}
 	version, err := strconv.Atoi(parts[1])
 	switch {
