@@ -18,13 +18,55 @@
 // cell's position instead, global=off adds nothing.
 //
 // Hypernetwork H (paper). A perceptron with one head for each kernel size maps a
-// node's encoding to the weights of its operation, C*C*k*k numbers for fixed C.
-// The target network, made of those weights, classifies auxiliary images, and
+// node's encoding to the weights of its operation, a fixed number of them: C*C*k*k
+// for a convolution of C channels. Kinds of operation have heads of their own
+// (ours; see below). The target network, made of those weights, classifies auxiliary images, and
 // the gradient of its cross-entropy reaches H and G. At prediction H is off.
 //
 // Adaptive loss (paper). L = sum_t L_t^(q-1)/(2 u_t^2) L_t + ln(1 + u_t^2) over
 // both tasks, with learned u and q = 1.5. Whether the gradient passes through
 // the power is open in the paper; by default it doesn't (attached=true lets it).
+//
+// # Target networks
+//
+// The paper has cells of convolutions and poolings. Here one set of rules (ours)
+// makes a small target network of any architecture, from its kinds of operation,
+// windows and attributes alone. All target networks of a space are slices of one
+// supernet, whose sizes come from the architectures in training: what is generated
+// for a node is enough for the largest operation of its kind, and a smaller one
+// takes the beginning of each dimension. C is 4 channels; image sizes are pixels.
+//
+//   - A cell is its graph: a node works on the sum of what reaches it (a
+//     concatenation is a sum too). Skips, outputs and what has no weights pass it
+//     on, poolings pool 3 x 3, none is zero. Of two inputs the first is the output
+//     of the cell before the last, as in DARTS.
+//   - Convolutions, and operations of an unknown kind, are rectifier, k x k
+//     convolution, batch normalization; k is the window, odd, at most 7, and 1 where
+//     there is none. Separable ones have a depthwise part first, once; dilated ones
+//     are separable with gaps of 2.
+//   - A depthwise convolution keeps the channels of its input, and so do gates,
+//     skips and poolings. A convolution whose result leads to a depthwise one
+//     through such nodes expands, to eC/2 channels for the attribute expansion e
+//     (at least C, e at most 6), and the next convolution projects to C: an
+//     inverted residual, whose expansion reads its input without a rectifier.
+//   - Squeeze-excite has C/2 hidden units and gates the rectified channels.
+//   - Attention runs among pixels, with as many heads of 2 channels as the attribute
+//     heads says (4 if there is none; at most 16). A perceptron has rC/2 hidden
+//     units for the attribute ratio r (4; at most 8) and a rectifier. Both read
+//     their input batch-normalized. Where there is attention, images are halved
+//     behind the stem, into 16 tokens, and a learned position is added.
+//   - Where the attribute embed_dim, or channels at one place, differs between
+//     architectures, the narrowest has C/2 of the C channels, the broadest all,
+//     those between in proportion.
+//   - Images are halved once, from 8 to 4, before the first evaluated cell at or
+//     before which the attribute stride is 2 or side gets smaller in most
+//     architectures; before the second cell where neither attribute exists.
+//   - Of more cells than target_cells an even selection is evaluated. A motif
+//     (normal, reduction) is evaluated once where it repeats, a block up to three
+//     times with the same weights; the later times it has a residual connection,
+//     unless one is drawn: input and output are of one shape there.
+//   - Of more than 32 operations with weights in a cell an even selection has
+//     weights, and the others pass their input on.
 //
 // # What the paper leaves open, and how it is settled here
 //
@@ -50,9 +92,6 @@
 //     stem and classifier learned beside H; 4 channels, images of 8 x 8 x 4 (the
 //     project's generated images, space-to-depth), halved between cells down to
 //     4 x 4. In the prototype this was as good as three stages of 8 channels.
-//     Operations without weights pass their input through or pool it; one with
-//     weights and a window is a convolution of that size; one with weights and no
-//     window is a convolution of size 1.
 //   - D_aux is 640 images, the same in every trial. aux=cifar10 and aux=FOLDER
 //     take CIFAR-10's training images, or others in their binary form, in place
 //     of the generated ones: halved to 16 x 16 pixels and standardized, in

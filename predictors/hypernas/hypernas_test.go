@@ -47,11 +47,13 @@ func small(length int) *plugins.Training {
 }
 
 // TestOddSpaces: two labels, equal labels, an unknown kind of operation, a space
-// without weights, a cell of hundreds of nodes: each gives finite predictions.
+// without weights, one cell alone, which may have a thousand nodes: each gives
+// finite predictions.
 func TestOddSpaces(t *testing.T) {
-	cases := map[string]*plugins.Training{"two labels": small(1), "equal labels": small(1), "one label": small(1), "without weights": small(1), "long": small(300)}
+	cases := map[string]*plugins.Training{"two labels": small(1), "equal labels": small(1), "one label": small(1), "without weights": small(1), "a thousand nodes": small(1000), "kind other": small(2)}
 	cases["equal labels"].Labels[0] = 2
 	cases["one label"].Batch, cases["one label"].Labels = cases["one label"].Batch.Slice(0, 1), []float64{1}
+	cases["kind other"].Vocabulary.Ops[2].Kind = plugins.KindOther
 	for i := 2; i < 4; i++ {
 		cases["without weights"].Vocabulary.Ops[i].Kind = plugins.KindSkip
 	}

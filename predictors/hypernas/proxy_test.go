@@ -268,3 +268,128 @@ func TestTargetsGradient(t *testing.T) {
 		})
 	}
 }
+
+// nodesOf returns the nodes of a network's cell in its target network.
+func nodesOf(r *reader, n *plugins.Network, position int) []targetNode {
+	net := r.read(n)
+	s := &net.steps[position]
+	return r.proxy.targetNodes(net.cells[position], s, 4, r.proxy.base(position, s, 4))
+}
+
+// TestChoicesTell: expansions, windows, gates, heads, ratios and widths give
+// target networks that differ.
+func TestChoicesTell(t *testing.T) {
+	spaces := inventedSpaces()
+	const first = kern.CellHead
+	chain, transformer := spaces["chain"], spaces["transformer"]
+	r := newReader(&chain.vocabulary, false, chain.networks)
+	wantHeads := []head{{kern.FormConv, 1, 0}, {kern.FormDepthwise, 3, 0}, {kern.FormDepthwise, 5, 0}, {kern.FormGate, 1, 0}}
+	if !slices.Equal(r.proxy.heads, wantHeads) {
+		t.Errorf("heads: got %v, want %v", r.proxy.heads, wantHeads)
+	}
+	for _, c := range []struct {
+		network, position int
+		want              []targetNode
+	}{
+		{0, 0, []targetNode{{kern.CellInput, 4, 1}, {kern.CellPass, 4, 1}, {first + 1, 4, 1}, {kern.CellPass, 4, 1}, {first, 4, 1}, {kern.CellPass, 4, 1}}},
+		{0, 1, []targetNode{{kern.CellInput, 4, 1}, {first, 12, 1}, {first + 2, 12, 1}, {first + 3, 12, 2}, {first, 4, 1}, {kern.CellPass, 4, 1}}},
+		{1, 0, []targetNode{{kern.CellInput, 4, 1}, {first, 8, 1}, {first + 2, 8, 1}, {kern.CellPass, 8, 1}, {first, 4, 1}, {kern.CellPass, 4, 1}}},
+	} {
+		if got := nodesOf(r, &chain.networks[c.network], c.position); !slices.Equal(got, c.want) {
+			t.Errorf("chain %d, cell %d: got %v, want %v", c.network, c.position, got, c.want)
+		}
+	}
+	r = newReader(&transformer.vocabulary, false, transformer.networks)
+	for position, want := range [][]targetNode{
+		{{kern.CellInput, 2, 1}, {first, 2, 3}, {first + 1, 2, 7}, {kern.CellPass, 2, 1}},
+		{{kern.CellInput, 2, 1}, {first, 2, 4}, {first + 1, 2, 8}, {kern.CellPass, 2, 1}},
+	} {
+		if got := nodesOf(r, &transformer.networks[0], position); !slices.Equal(got, want) {
+			t.Errorf("transformer, cell %d: got %v, want %v", position, got, want)
+		}
+	}
+}
+
+// TestForms: which operation of a target network stands for which kind.
+func TestForms(t *testing.T) {
+	v := &plugins.Vocabulary{Ops: []plugins.Op{
+		op(plugins.KindInput, 0), op(plugins.KindNone, 0), op(plugins.KindSkip, 0), op(plugins.KindAvgPool, 3), op(plugins.KindMaxPool, 2),
+		op(plugins.KindSqueezeExcite, 0), op(plugins.KindAttention, 0), op(plugins.KindMLP, 0), op(plugins.KindSeparableConv, 5), op(plugins.KindDilatedConv, 5),
+		op(plugins.KindConv, 2), op(plugins.KindConv, 11), op(plugins.KindOther, 0), op(99, 3), op(plugins.KindDepthwiseConv, 3), op(plugins.KindOutput, 0),
+		op(plugins.KindConv, 5), op(plugins.KindDepthwiseConv, 7), // not in the sample
+	}}
+	c := plugins.Cell{}
+	for i := range 16 {
+		c.Nodes = append(c.Nodes, plugins.Node{Op: i})
+	}
+	n := plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1}}}
+	r := newReader(v, false, []plugins.Network{n})
+	want := []head{
+		{kern.FormConv, 1, 0}, {kern.FormConv, 3, 0}, {kern.FormConv, 7, 0}, {kern.FormDepthwise, 3, 0}, {kern.FormSeparable, 5, 0},
+		{kern.FormGate, 1, 0}, {kern.FormAttention, 1, usualHeads}, {kern.FormMLP, 1, usualRatio},
+	}
+	if !slices.Equal(r.proxy.heads, want) {
+		t.Fatalf("heads: got %v, want %v", r.proxy.heads, want)
+	}
+	const h = kern.CellHead
+	var codes []int
+	for _, node := range nodesOf(r, &n, 0) {
+		codes = append(codes, node.code)
+	}
+	if want := []int{kern.CellInput, kern.CellNone, kern.CellPass, kern.CellAverage, kern.CellMax, h + 5, h + 6, h + 7, h + 4, h + 4, h + 1, h + 2, h, h + 1, h + 3, kern.CellPass}; !slices.Equal(codes, want) {
+		t.Errorf("got %v, want %v", codes, want)
+	}
+	// A window that the sample has not takes the next larger one, or the largest.
+	for i, want := range map[int]int{16: 2, 17: 3} {
+		if got := r.proxy.head(&v.Ops[i]); got != want {
+			t.Errorf("operation %d: got head %d, want %d", i, got, want)
+		}
+	}
+	if got := newReader(v, false, nil).proxy.head(&v.Ops[10]); got != -1 {
+		t.Errorf("without a sample: got head %d, want none", got)
+	}
+}
+
+// TestHalvings: images are halved where most networks say so.
+func TestHalvings(t *testing.T) {
+	for name, c := range map[string]struct {
+		attrs     []string
+		values    [][]float64 // of the steps
+		positions []int
+		want      []bool
+	}{
+		"nothing said":     {nil, [][]float64{nil, nil, nil}, []int{0, 1, 2}, []bool{false, true, false}},
+		"stride":           {[]string{"stride"}, [][]float64{{2}, {1}, {2}, {2}}, []int{0, 1, 2, 3}, []bool{false, false, true, false}},
+		"side":             {[]string{"side"}, [][]float64{{32}, {32}, {16}, {16}}, []int{0, 1, 3}, []bool{false, false, true}},
+		"of the same side": {[]string{"side"}, [][]float64{{32}, {32}}, []int{0, 1}, []bool{false, false}},
+	} {
+		v := &plugins.Vocabulary{Ops: []plugins.Op{op(plugins.KindInput, 0), op(plugins.KindOutput, 0)}, CellAttrs: c.attrs}
+		n := plugins.Network{Cells: []plugins.Cell{cellOf(plugins.RoleBlock, chained(2), 0, 1)}}
+		for _, attrs := range c.values {
+			n.Sequence = append(n.Sequence, plugins.Step{Repeat: 1, Attrs: attrs})
+		}
+		if got := newProxy(v, []plugins.Network{n}).halves(c.positions); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// TestLongCell: of a thousand operations with weights as many have weights as a
+// target network may have, evenly spread.
+func TestLongCell(t *testing.T) {
+	v := &plugins.Vocabulary{Ops: []plugins.Op{op(plugins.KindInput, 0), op(plugins.KindOutput, 0), op(plugins.KindConv, 3)}}
+	c := cellOf(plugins.RoleNormal, chained(1002), append(append([]int{0}, slices.Repeat([]int{2}, 1000)...), 1)...)
+	n := plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1}}}
+	kept, last := 0, 0
+	for i, node := range nodesOf(newReader(v, false, []plugins.Network{n}), &n, 0) {
+		if node.code == kern.CellHead {
+			if kept > 0 && i-last > 1000/mostOperations+1 {
+				t.Errorf("no weights between nodes %d and %d", last, i)
+			}
+			kept, last = kept+1, i
+		}
+	}
+	if kept != mostOperations {
+		t.Errorf("%d operations have weights, want %d", kept, mostOperations)
+	}
+}
