@@ -32,8 +32,9 @@ type gatesOptions struct {
 
 // gatesDefaults returns the published recipe: width 128, 4 layers, embeddings of 48,
 // fully connected 200, dropout .1, Adam with learning rate 1e-3 throughout, margin
-// .1: examples/research/gates/nbc_flow_gcn128x4.yaml; 200 epochs: the paper,
-// section 4.1. Its batches of 512 would be the whole of a small training set.
+// .1: examples/research/gates/nbc_flow_gcn128x4.yaml. That file has 80 epochs,
+// where the paper (section 4.1) has 200, as here; its batches of 512 would be the
+// whole of a small training set.
 func gatesDefaults() gatesOptions {
 	return gatesOptions{
 		Width: 128, Layers: 4, Embedding: 48, Hidden: 200, Margin: .1, Dropout: .1,
@@ -76,7 +77,7 @@ func NewGATES() *Predictor {
 			Summary: "information flows along a graph through operations that are gates, trained by pairwise hinge loss",
 			Source:  "Ning et al., A Generic Graph-based Neural Architecture Encoding Scheme for Predictor-based NAS, ECCV 2020, arXiv 2004.01899",
 			Notes: []string{
-				"settings of github.com/walkerning/aw_nas, but batches of 16, since published batches of 512 would be the whole of a small training set",
+				"settings of github.com/walkerning/aw_nas (nbc_flow_gcn128x4.yaml), but for two: 200 epochs as in the paper, where that file has 80, and batches of 16, since its batches of 512 would be the whole of a small training set",
 				"operations are nodes on every space, on NAS-Bench-201 too, where the authors' code has them on edges; an operation that yields zeros lets nothing through, as there",
 				"every pair of a batch counts in the loss, not a random choice of four times as many pairs as architectures",
 				"several searched cells are joined to one graph; attributes of nodes and cells that vary over the training set stand beside the one-hot operation",
