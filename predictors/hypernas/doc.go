@@ -20,8 +20,9 @@
 // Hypernetwork H (paper). A perceptron with one head for each kernel size maps a
 // node's encoding to the weights of its operation, a fixed number of them: C*C*k*k
 // for a convolution of C channels. Kinds of operation have heads of their own
-// (ours; see below). The target network, made of those weights, classifies auxiliary images, and
-// the gradient of its cross-entropy reaches H and G. At prediction H is off.
+// (ours; see below). The target network, made of those weights, classifies
+// auxiliary images, and the gradient of its cross-entropy reaches H and G. At
+// prediction H is off.
 //
 // Adaptive loss (paper). L = sum_t L_t^(q-1)/(2 u_t^2) L_t + ln(1 + u_t^2) over
 // both tasks, with learned u and q = 1.5. Whether the gradient passes through
@@ -104,4 +105,16 @@
 //     out, and a cell that repeats in place is seen once, its repeat a feature.
 //   - Where training drives a u to 0, the weight 1/(2 u^2) is continued along its
 //     tangent below |u| = .01.
+//
+// # hypernas-plus
+//
+// The same parts, used without labels (ours). Six encoders of whole architectures
+// as one graph are pretrained to predict costs and counts; one judge, the encoder
+// over the sequence of cells with its hypernetwork, is pretrained on
+// L_hyper + .3 L_loss + L_struct: the target networks' cross-entropy, the error of
+// what it predicts of that, standardized within a step and detached, and the same
+// costs and counts. What they say is given to the Gaussian process of gp-warp:
+// their embeddings as a group with a kernel of its own, and the loss of the
+// generated networks beside its prediction as one more group of the product
+// kernel, which the forest sees too. See [plusOptions] and gp's Config.
 package hypernas

@@ -22,22 +22,22 @@ const PlusVersion = 2
 // plusOptions are what a user of hypernas-plus may choose.
 type plusOptions struct {
 	Label         string  `option:"label" doc:"transform of the labels before the fit; warp learns it" choices:"warp,rank-gauss,z-score"`
-	Embedding     bool    `option:"embedding" doc:"add the embedding of encoders that were pretrained without labels"`
+	Embedding     bool    `option:"embedding" doc:"add what encoders say that were pretrained without labels"`
 	Forest        bool    `option:"forest" doc:"mix a random forest in, by cross-validation"`
-	Judges        int     `option:"judges" doc:"encoders pretrained with a hypernetwork: the loss that architectures have with generated weights, and what the encoder predicts of it, are features"`
-	Use           string  `option:"use" doc:"what is taken of a judge" choices:"both,embedding,losses"`
-	JudgeSteps    int     `option:"judge_steps" doc:"steps of such an encoder's pretraining"`
-	JudgeImages   int     `option:"judge_images" doc:"auxiliary images that an architecture's loss is taken on"`
-	Global        string  `option:"global" doc:"what the nodes of a cell learn of the cells before it" choices:"on,positional,off"`
-	TargetBatch   int     `option:"target_batch" doc:"architectures of a step whose target network is evaluated"`
-	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all"`
-	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 or a folder (see hypernas)"`
-	Shuffled      bool    `option:"shuffled" doc:"a control: the encoder learns to predict the losses of other architectures"`
-	Members       int     `option:"members" doc:"pretrained encoders, whose embeddings stand side by side"`
+	Members       int     `option:"members" doc:"encoders pretrained to predict costs and counts, whose embeddings stand side by side"`
+	Judges        int     `option:"judges" doc:"encoders pretrained with a hypernetwork, which judge architectures by the loss that they have with generated weights"`
+	Use           string  `option:"use" doc:"what is taken of a judge: its embedding, the loss and what it predicts of it, both" choices:"both,embedding,losses"`
+	Global        string  `option:"global" doc:"what the nodes of a cell learn of the cells before it, in a judge" choices:"on,positional,off"`
+	Shuffled      bool    `option:"shuffled" doc:"a control: a judge learns to predict the losses of other architectures"`
 	Width         int     `option:"width" doc:"width of an encoder"`
 	Layers        int     `option:"layers" doc:"graph layers of an encoder"`
 	Steps         int     `option:"steps" doc:"steps of an encoder's pretraining"`
+	JudgeSteps    int     `option:"judge_steps" doc:"steps of a judge's pretraining"`
 	Batch         int     `option:"batch" doc:"architectures in a step"`
+	TargetBatch   int     `option:"target_batch" doc:"architectures of a judge's step whose target network is evaluated"`
+	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 (fetched by hypernas data get cifar10), or a folder of data_batch_*.bin in CIFAR-10's binary form, by its absolute path"`
+	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all, a multiple of 32"`
+	JudgeImages   int     `option:"judge_images" doc:"auxiliary images, of those, on which an architecture's loss is taken, a multiple of 16"`
 	Rate          float64 `option:"rate" doc:"highest learning rate of the pretraining's one cycle"`
 	Decay         float64 `option:"decay" doc:"weight decay of AdamW in pretraining"`
 	Trees         int     `option:"trees" doc:"trees of the forest"`
@@ -48,9 +48,10 @@ type plusOptions struct {
 func plusDefaults() plusOptions {
 	return plusOptions{
 		Label: "warp", Embedding: true, Forest: true,
-		Judges: 1, Use: "both", JudgeSteps: 1000, JudgeImages: 64, Global: "on", Auxiliary: auxGenerated, TargetBatch: 8, AuxiliaryPool: 640,
-		Members: 6, Width: 64, Layers: 3, Steps: 300, Batch: 64, Rate: 3e-3, Decay: 1e-4,
-		Trees: 200, Iterations: 100,
+		Members: 6, Judges: 1, Use: "both", Global: "on",
+		Width: 64, Layers: 3, Steps: 300, JudgeSteps: 1000, Batch: 64, TargetBatch: 8,
+		Auxiliary: auxGenerated, AuxiliaryPool: 640, JudgeImages: 64,
+		Rate: 3e-3, Decay: 1e-4, Trees: 200, Iterations: 100,
 	}
 }
 
@@ -60,10 +61,10 @@ func (o *plusOptions) check() error {
 		feature.CheckRange("members", o.Members, 1, 32),
 		feature.CheckRange("judges", o.Judges, 0, 8),
 		feature.CheckRange("judge_steps", o.JudgeSteps, 1, 1e5),
-		checkMultiple("judge_images", o.JudgeImages, 16, 4096, 16),
 		feature.CheckRange("target_batch", o.TargetBatch, 2, 256),
 		checkAuxiliary(o.Auxiliary),
 		checkMultiple("aux_pool", o.AuxiliaryPool, 32, 1<<20, 32),
+		checkMultiple("judge_images", o.JudgeImages, 16, min(o.AuxiliaryPool, 4096), 16),
 		feature.CheckRange("width", o.Width, 1, 1024),
 		feature.CheckRange("layers", o.Layers, 1, 64),
 		feature.CheckRange("steps", o.Steps, 1, 1e5),
@@ -103,7 +104,8 @@ func (*Plus) Describe(context.Context) (plugins.Description, error) {
 		Summary: "Gaussian process on groups of features and on the embedding of encoders pretrained without labels, with a forest beside it",
 		Source:  "this project, from the ideas of Lv et al., HyperNAS, arXiv 2509.18151",
 		Notes: []string{
-			"ours: gp-warp's process, with the embedding as one more group; the encoder is HyperNAS's, pretrained to predict costs and totals of operations",
+			"ours: gp-warp's process, with embeddings as one more group; six encoders are HyperNAS's, pretrained to predict costs and totals of operations",
+			"ours: one more encoder is HyperNAS's whole, pretrained with its hypernetwork; the loss of the networks that it generates and its prediction are a group of features",
 			"ours: a random forest on the same features, weighted by 5-fold cross-validation",
 			"embedding=false and forest=false together are gp-warp",
 			gp.OnlyFirstNote(),
@@ -170,6 +172,7 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 	if err := feature.CheckLabels(t.Labels, t.Batch.Len()); err != nil {
 		return plugins.Fitted{}, err
 	}
+	var warnings []string
 	*p = Plus{CIFAR10: p.CIFAR10, options: o, weight: 1}
 	pool := &t.Pool
 	if pool.Len() == 0 {
@@ -185,6 +188,9 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 		set, err := p.images(ctx, &o)
 		if err != nil {
 			return plugins.Fitted{}, err
+		}
+		if set != nil && set.note != "" {
+			warnings = append(warnings, set.note)
 		}
 		if len(t.Artifact) > 0 {
 			p.embedder, err = decode(&o, &t.Vocabulary, pool, set, t.Artifact)
@@ -211,7 +217,7 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 	if o.Forest {
 		err = p.addForest(ctx, t, config, rows)
 	}
-	return plugins.Fitted{Warnings: gp.OnlyFirst(len(labels))}, err
+	return plugins.Fitted{Warnings: append(warnings, gp.OnlyFirst(len(labels))...)}, err
 }
 
 // config returns what the process is fitted with.
