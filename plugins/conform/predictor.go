@@ -278,8 +278,9 @@ const (
 func longRows() []int { return []int{1000, 8000} }
 
 // watchedRows is the size of the training of a watched fit: watchedFit is little,
-// and the fit shares its process with the author's other tests.
-const watchedRows = 1000
+// and the fit shares its process with the author's other tests. longRows asks
+// for more.
+const watchedRows = 300
 
 const adviceOnCancel = "look at least once a second whether the call is cancelled, and end it then (Go: the context; Python: training.check())"
 
