@@ -46,8 +46,11 @@ type Event struct {
 // Outcome says what a run did.
 type Outcome struct {
 	Ran     int // trials that ended with a record, failed ones included
-	Skipped int // trials that had a successful record
+	Skipped int // trials that had a record that they did not fail
 	Failed  int // trials among Ran that failed
+	// Unsupported counts trials among Ran, none that failed, whose predictor said
+	// that it can't serve the space.
+	Unsupported int
 	// Damage is what could not be read of the folder; trials whose records
 	// were lost ran again.
 	Damage []results.Damage
@@ -211,14 +214,14 @@ func (r *runner) run(ctx context.Context, trials []*trial, held *results.Run, m 
 	return context.Cause(working)
 }
 
-// skip leaves out trials that have a successful record. Where that calls its
+// skip leaves out trials that have a record that they did not fail. Where that calls its
 // space or predictor otherwise, it is written once more as the plan does.
 func (r *runner) skip(trials []*trial, held *results.Run) error {
 	have := make(map[string]*results.Record)
 	if !r.options.Force {
 		latest := results.Latest(held.Records)
 		for i := range latest {
-			if latest[i].Failure == nil {
+			if f := latest[i].Failure; f == nil || f.Unsupported {
 				have[latest[i].Key] = &latest[i]
 			}
 		}
@@ -275,7 +278,11 @@ func (r *runner) one(ctx context.Context, t *trial) error {
 		return err
 	}
 	r.outcome.Ran++
-	if record.Failure != nil {
+	switch {
+	case record.Failure == nil:
+	case record.Failure.Unsupported:
+		r.outcome.Unsupported++
+	default:
 		r.outcome.Failed++
 	}
 	s := r.spent[t.predictor.Ref.Alias]

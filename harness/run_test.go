@@ -537,6 +537,27 @@ func TestAFailedPretrainingFailsItsTrialsOnce(t *testing.T) {
 	}
 }
 
+// TestWhatIsNotSupportedIsNoFailure: it is on record, and does not run again.
+func TestWhatIsNotSupportedIsNoFailure(t *testing.T) {
+	dir, spaces := folder(t), []harness.Space{space(t, "toy", &toy{rows: 100})}
+	p := plan()
+	p.Budgets = []int{5}
+	without := &fake{fit: func(context.Context, *plugins.Training) (plugins.Fitted, error) {
+		return plugins.Fitted{}, fmt.Errorf("no proxy: %w", plugins.ErrUnsupported)
+	}}
+	if got := run(t, p, dir, 1, spaces, predictor("without", without)); got.Ran != 3 || got.Failed != 0 || got.Unsupported != 3 {
+		t.Errorf("got %+v, want 3 trials that are not supported", got)
+	}
+	for _, r := range records(t, dir) {
+		if r.Failure == nil || !r.Failure.Unsupported || r.Status() != "not supported" {
+			t.Errorf("got %+v, status %s", r.Failure, r.Status())
+		}
+	}
+	if got := run(t, p, dir, 1, spaces, predictor("without", without)); got.Ran != 0 || got.Skipped != 3 {
+		t.Errorf("again: got %+v, want 3 skipped", got)
+	}
+}
+
 func TestAFailedTrialIsARecordAndTheOthersRunOn(t *testing.T) {
 	long := strings.Repeat("log ", 5000)
 	hang := func(ctx context.Context) error {

@@ -241,7 +241,9 @@ func (e *stageError) failure(ended Ended) *results.Failure {
 	if reason == "" {
 		reason = e.err.Error()
 	}
-	return &results.Failure{Stage: e.stage, Reason: oneLine(reason), Log: logEnd(ended.Log)}
+	return &results.Failure{
+		Stage: e.stage, Reason: oneLine(reason), Log: logEnd(ended.Log), Unsupported: errors.Is(e.err, plugins.ErrUnsupported),
+	}
 }
 
 // stage runs f under a time limit and returns how long it took.

@@ -92,6 +92,21 @@ type Failure struct {
 	Stage  string `json:"stage"`  // "pretrain", "start", "fit", "predict" or "score"
 	Reason string `json:"reason"` // one line
 	Log    string `json:"log,omitempty"`
+	// Unsupported says that the predictor itself declared that it can't serve
+	// this space: nothing went wrong.
+	Unsupported bool `json:"unsupported,omitempty"`
+}
+
+// Status says how the trial ended: "ok", "failed" or "not supported".
+func (r *Record) Status() string {
+	switch {
+	case r.Failure == nil:
+		return "ok"
+	case r.Failure.Unsupported:
+		return "not supported"
+	default:
+		return "failed"
+	}
 }
 
 // FileRef names a file beside the records.

@@ -303,8 +303,12 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	if err := writeTables(dir, &p, f.reach, stdout); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "\n%d trials ran, %d were there already, %d failed. Records, predictions and tables are in %s.\n",
-		outcome.Ran, outcome.Skipped, outcome.Failed, dir)
+	unsupported := ""
+	if outcome.Unsupported > 0 {
+		unsupported = fmt.Sprintf(", %d were not supported", outcome.Unsupported)
+	}
+	fmt.Fprintf(stdout, "\n%d trials ran, %d were there already%s, %d failed. Records, predictions and tables are in %s.\n",
+		outcome.Ran, outcome.Skipped, unsupported, outcome.Failed, dir)
 	if outcome.Failed > 0 {
 		fmt.Fprintf(stdout, "See why with: hypernas table %s --per-trial\n", dir)
 		return errTrialsFailed

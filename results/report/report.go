@@ -130,7 +130,7 @@ func Write(w io.Writer, r *Report) error {
 	})
 	for i := range records {
 		record := &records[i]
-		if record.Failure != nil {
+		if f := record.Failure; f != nil && !f.Unsupported {
 			p.Failed++
 		}
 		p.Trials = append(p.Trials, trial{

@@ -145,6 +145,8 @@ type Row struct {
 type Cell struct {
 	Budget         int
 	Trials, Failed int
+	// Unsupported counts those among Failed whose predictor can't serve the space.
+	Unsupported int
 	// Metrics by name, costs among them. A metric that the predictor isn't
 	// scored by is absent.
 	Metrics map[string]stat.Summary
@@ -414,6 +416,9 @@ func (row *Row) fill(budgets []int, metrics map[string]bool, level float64) {
 		for _, r := range trials {
 			if r.Failure != nil {
 				cell.Failed++
+				if r.Failure.Unsupported {
+					cell.Unsupported++
+				}
 			}
 		}
 		if len(trials) > 0 {
@@ -428,6 +433,10 @@ func (row *Row) fill(budgets []int, metrics map[string]bool, level float64) {
 	}
 	row.Reach = stat.Reach(row.curve(), level, fixedGenerator())
 }
+
+// unsupported reports whether nothing went wrong in the cell, but its predictor
+// can't serve the space.
+func (c *Cell) unsupported() bool { return c.Unsupported > 0 && c.Unsupported == c.Failed }
 
 // trials returns the row's trials with a budget.
 func (row *Row) trials(budget int) []*results.Record {
@@ -539,7 +548,9 @@ func notes(g *Group) []string {
 	for i := range g.Rows {
 		row := &g.Rows[i]
 		for _, cell := range row.Cells {
-			if cell.Failed > 0 {
+			if cell.unsupported() {
+				add("%s, %d labels: not supported: %s.", row.Name, cell.Budget, reasons(row.trials(cell.Budget)))
+			} else if cell.Failed > 0 {
 				add("%s, %d labels: %d of %d trials failed: %s.", row.Name, cell.Budget, cell.Failed, cell.Trials, reasons(row.trials(cell.Budget)))
 			}
 			for _, m := range []struct{ key, title string }{{kendallTau, "Kendall tau"}, {top5, "top-5 % accuracy"}} {

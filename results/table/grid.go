@@ -134,15 +134,15 @@ func (g *Group) trialGrid() grid {
 	}
 	for _, row := range g.Rows {
 		for _, r := range row.Trials {
-			status, tau, reason := "ok", field{text: "undefined", value: math.NaN()}, ""
+			tau, reason := field{text: "undefined", value: math.NaN()}, ""
 			if v := figure(r, kendallTau); !math.IsNaN(v) {
 				tau = field{text: fixed(v, 3), value: v, mean: fixed(v, 3)}
 			}
 			if r.Failure != nil {
-				status, tau, reason = "failed", field{text: "-", value: math.NaN()}, r.Failure.Stage+": "+r.Failure.Reason
+				tau, reason = field{text: "-", value: math.NaN()}, r.Failure.Stage+": "+r.Failure.Reason
 			}
 			t.rows = append(t.rows, []field{
-				word(row.Name), integer(r.Budget), integer(r.Split), integer(r.Repeat), word(status), tau,
+				word(row.Name), integer(r.Budget), integer(r.Split), integer(r.Repeat), word(r.Status()), tau,
 				duration(r.Cost.FitSeconds), duration(r.Cost.PredictSeconds), word(reason),
 			})
 		}

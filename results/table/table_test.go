@@ -394,6 +394,15 @@ func TestFailedTrialsAreImputedOnlyWhenAskedAndCounted(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotSupportedIsNoFailure(t *testing.T) {
+	one, other := record("zerocost", 0, 20, 0), record("np", .6, 20, 0)
+	one.Failure, one.Metrics = &results.Failure{Stage: "fit", Reason: "no proxy", Unsupported: true}, nil
+	c := compare(t, []results.Record{one, other}, table.Options{})
+	if got := write(t, c, table.Text); !strings.Contains(got, "not supported") || strings.Contains(got, "failed") {
+		t.Errorf("got\n%s\nwant the cell to be not supported, and nothing to fail", got)
+	}
+}
+
 func TestReach(t *testing.T) {
 	c := compare(t, invented(), options())
 	if c.Reach != table.DefaultReach {

@@ -334,6 +334,9 @@ func interval(c *Cell, name string, decimals func(mean float64) int) string {
 	s, ok := c.Metrics[name]
 	switch {
 	case c.Failed > 0 && (!ok || s.Failed > 0): // and not imputed
+		if c.unsupported() {
+			return "not supported"
+		}
 		return fmt.Sprintf("%d of %d failed", c.Failed, c.Trials)
 	case !ok:
 		return "-"
@@ -452,13 +455,13 @@ func writeTrialsCSV(w io.Writer, c *Comparison) error {
 	for _, g := range c.Groups {
 		for _, row := range g.Rows {
 			for _, r := range row.Trials {
-				status, reason := "ok", ""
+				reason := ""
 				if r.Failure != nil {
-					status, reason = "failed", r.Failure.Stage+": "+r.Failure.Reason
+					reason = r.Failure.Stage + ": " + r.Failure.Reason
 				}
 				line := []string{
 					g.Name, g.Protocol.Preset, strconv.Itoa(g.Protocol.Test), g.Protocol.Pool, strconv.FormatUint(g.Protocol.Seed, 10), g.Protocol.Splits,
-					row.Name, strconv.Itoa(r.Budget), strconv.Itoa(r.Split), strconv.Itoa(r.Repeat), status,
+					row.Name, strconv.Itoa(r.Budget), strconv.Itoa(r.Split), strconv.Itoa(r.Repeat), r.Status(),
 				}
 				for _, m := range append([]string{kendallTau}, costs()...) {
 					line = append(line, exact(figure(r, m)))
