@@ -2,6 +2,7 @@ package fuse
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -484,5 +485,20 @@ func TestStateComesBack(t *testing.T) {
 	}
 	if err := ReadState(bytes.NewReader(state[:len(state)-1]), to); err == nil {
 		t.Error("cut short: got no error")
+	}
+}
+
+// TestTooLarge: a graph of too many numbers is refused before it is compiled.
+func TestTooLarge(t *testing.T) {
+	g := NewGraph[float32]()
+	x, data := g.Input("x", 1<<14, 1<<8)
+	if len(data) != 1<<22 {
+		t.Fatalf("got %d numbers", len(data))
+	}
+	w := NewParameter[float32]("w", 1<<8, 1<<15)
+	b := NewParameter[float32]("b", 1<<15)
+	y := g.Apply(&kern.Linear[float32]{}, x, g.Param(w), g.Param(b)) // 2^29 numbers
+	if _, err := NewMachine(g, y); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("got %v, want ErrTooLarge", err)
 	}
 }

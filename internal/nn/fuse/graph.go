@@ -1,6 +1,7 @@
 package fuse
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -73,6 +74,7 @@ type Graph[T kern.Float] struct {
 	nodes  []*gorgonia.Node        // of params
 	trains map[*gorgonia.Node]bool // whether a node depends on a parameter
 	serial uint64
+	size   int // numbers in all tensors
 	err    error
 
 	interrupted func() error // asked before each operation; may be nil
@@ -82,6 +84,27 @@ type Graph[T kern.Float] struct {
 func NewGraph[T kern.Float]() *Graph[T] {
 	return &Graph[T]{graph: gorgonia.NewGraph(), trains: make(map[*gorgonia.Node]bool)}
 }
+
+// largest is how many numbers the tensors of a graph may hold: 1 GiB of float32,
+// and about as much again for gradients and scratch.
+const largest = 1 << 28
+
+// grow counts a tensor, and fails where all are too much: what a user's options
+// ask for is refused before it is computed.
+func (g *Graph[T]) grow(shape []int) {
+	size := 1
+	for _, d := range shape {
+		if size *= d; size > largest {
+			break
+		}
+	}
+	if g.size += size; g.size > largest {
+		g.fail(fmt.Errorf("%w: a network of over %d million numbers; take smaller options (widths, heads, layers, batch)", ErrTooLarge, largest/1_000_000))
+	}
+}
+
+// ErrTooLarge says that a graph would take more memory than it may.
+var ErrTooLarge = errors.New("network too large")
 
 // fail keeps the first error.
 func (g *Graph[T]) fail(err error) {
@@ -113,6 +136,7 @@ func (g *Graph[T]) leaf(name string, shape []int, data []T) *gorgonia.Node {
 // Input adds a tensor of data and returns its memory too: what stands there
 // when the graph runs is what it computes with.
 func (g *Graph[T]) Input(name string, shape ...int) (*gorgonia.Node, []T) {
+	g.grow(shape)
 	data := make([]T, kern.Size(shape))
 	return g.leaf(name, shape, data), data
 }
@@ -122,6 +146,7 @@ func (g *Graph[T]) Param(p *Parameter[T]) *gorgonia.Node {
 	if i := slices.Index(g.params, p); i >= 0 {
 		return g.nodes[i]
 	}
+	g.grow(p.Shape)
 	n := g.leaf(p.Name, p.Shape, p.Data)
 	g.params, g.nodes = append(g.params, p), append(g.nodes, n)
 	g.trains[n] = true
@@ -155,6 +180,9 @@ func (g *Graph[T]) apply(k kern.Kernel[T], in []*gorgonia.Node) (*gorgonia.Node,
 	shape, err := k.Shape(shapes...)
 	if err != nil {
 		return nil, err
+	}
+	if g.grow(shape); g.err != nil {
+		return nil, g.err
 	}
 	for i, n := range in {
 		differentiable[i] = k.Differentiable(i) && g.trains[n]
