@@ -116,11 +116,12 @@ func (r *Ref) folder() string { return filepath.Base(filepath.Dir(r.Name)) }
 // call gives the ref the alias name, with its options as the command line has
 // them; of a value that is a path, the last element.
 func (r *Ref) call(name string) error {
-	alias := name
+	parts := []string{name}
 	for _, key := range slices.Sorted(maps.Keys(r.Options)) {
 		value := r.Options[key]
-		alias += ":" + key + "=" + value[strings.LastIndexAny(value, `/\`)+1:]
+		parts = append(parts, key+"="+value[strings.LastIndexAny(value, `/\`)+1:])
 	}
+	alias := strings.Join(parts, ":")
 	if !validAlias(alias) {
 		return fmt.Errorf("%q needs an alias of up to 64 letters, digits and ._+-, as in mine=%s", alias, r.Name)
 	}

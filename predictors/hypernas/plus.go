@@ -126,20 +126,20 @@ func readPlusOptions(given map[string]string) (plusOptions, error) {
 }
 
 // Pretrain implements [plugins.Pretrainer].
-func (h *Plus) Pretrain(ctx context.Context, p *plugins.Pretraining) ([]byte, error) {
-	o, err := readPlusOptions(p.Options)
+func (p *Plus) Pretrain(ctx context.Context, t *plugins.Pretraining) ([]byte, error) {
+	o, err := readPlusOptions(t.Options)
 	if err != nil {
 		return nil, fmt.Errorf("pretrain hypernas-plus: %w", err)
 	}
 	if !o.Embedding {
 		return []byte(magic), nil
 	}
-	set, err := h.images(ctx, &o)
+	set, err := p.images(ctx, &o)
 	if err != nil {
 		return nil, fmt.Errorf("pretrain hypernas-plus: %w", err)
 	}
-	e, err := pretrain(ctx, &o, &p.Vocabulary, &p.Pool, set, p.Seed, func(member int) {
-		p.Log.Info("hypernas-plus: pretraining", "encoder", member, "of", o.Members+o.Judges)
+	e, err := pretrain(ctx, &o, &t.Vocabulary, &t.Pool, set, t.Seed, func(member int) {
+		t.Log.Info("hypernas-plus: pretraining", "encoder", member, "of", o.Members+o.Judges)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pretrain hypernas-plus: %w", err)

@@ -325,8 +325,14 @@ func TestForms(t *testing.T) {
 	n := plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1}}}
 	r := newReader(v, false, []plugins.Network{n})
 	want := []head{
-		{kern.FormConv, 1, 0}, {kern.FormConv, 3, 0}, {kern.FormConv, 7, 0}, {kern.FormDepthwise, 3, 0}, {kern.FormSeparable, 5, 0},
-		{kern.FormGate, 1, 0}, {kern.FormAttention, 1, usualHeads}, {kern.FormMLP, 1, usualRatio},
+		{kern.FormConv, 1, 0},
+		{kern.FormConv, 3, 0},
+		{kern.FormConv, 7, 0},
+		{kern.FormDepthwise, 3, 0},
+		{kern.FormSeparable, 5, 0},
+		{kern.FormGate, 1, 0},
+		{kern.FormAttention, 1, usualHeads},
+		{kern.FormMLP, 1, usualRatio},
 	}
 	if !slices.Equal(r.proxy.heads, want) {
 		t.Fatalf("heads: got %v, want %v", r.proxy.heads, want)

@@ -41,11 +41,16 @@ func vectorExpTo(_, _ []float32)               { panic("kern: no vector path in 
 func vectorSigmoidTo(_, _ []float32)           { panic("kern: no vector path in this build") }
 func vectorSigmoidGradTo(_, _, _, _ []float32) { panic("kern: no vector path in this build") }
 
-func vectorDepthTo(_, _, _ []float32, _ depth)           { panic("kern: no vector path in this build") }
+func vectorDepthTo(_, _, _ []float32, _ depth) { panic("kern: no vector path in this build") }
+
 func vectorDepthFilterGradTo(_, _, _ []float32, _ depth) { panic("kern: no vector path in this build") }
-func vectorDotPixelsTo(_, _, _ []float32)                { panic("kern: no vector path in this build") }
-func vectorScalePixelsTo(_, _, _, _ []float32)           { panic("kern: no vector path in this build") }
-func vectorAttendTo(_, _, _, _, _ []float32, _ int)      { panic("kern: no vector path in this build") }
+
+func vectorDotPixelsTo(_, _, _ []float32) { panic("kern: no vector path in this build") }
+
+func vectorScalePixelsTo(_, _, _, _ []float32) { panic("kern: no vector path in this build") }
+
+func vectorAttendTo(_, _, _, _, _ []float32, _ int) { panic("kern: no vector path in this build") }
+
 func vectorAttendGradTo(_, _, _, _, _, _ []float32, _ int) {
 	panic("kern: no vector path in this build")
 }
