@@ -65,6 +65,18 @@ class Networks(unittest.TestCase):
         alone = network(1).to_dense(VOCABULARY)
         np.testing.assert_array_equal(alone.adjacency, d.adjacency[0, :3, :3])
 
+    def test_dense_arrays_look_at_the_cancellation(self):
+        looks = []
+
+        def check():
+            looks.append(1)
+            if len(looks) == 4:
+                raise hypernas.Cancelled
+
+        batch = hypernas.Batch(VOCABULARY, [network(1)] * 1000, np.zeros((1000, 1)), check)
+        with self.assertRaises(hypernas.Cancelled):
+            batch.to_dense()
+
     def test_an_unknown_kind_is_other(self):
         self.assertEqual(hypernas.Kind(99), hypernas.Kind.OTHER)
 

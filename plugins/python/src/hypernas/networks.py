@@ -9,9 +9,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, Sequence
+from typing import Callable, Iterable, Iterator, NamedTuple, Sequence, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
 
 
 class Kind(enum.IntEnum):
@@ -157,6 +159,7 @@ class Batch:
     vocabulary: Vocabulary
     networks: Sequence[Network]
     numbers: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))  # float64, rows x vocabulary.numbers
+    check: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)  # called between rows; raises to end the work
 
     def __len__(self) -> int:
         return len(self.networks)
@@ -167,20 +170,30 @@ class Batch:
     @cached_property
     def graphs(self) -> list[Graph]:
         """The joined graph of every row."""
-        return [network.join(self.vocabulary) for network in self.networks]
+        return [network.join(self.vocabulary) for network in _checked(self.networks, self.check)]
 
     def to_dense(self, nodes: int = 0) -> Dense:
         """Return all rows as arrays with a leading axis, padded to the largest graph, or
         to the given number of nodes if that is larger."""
-        return _dense(self.graphs, self.vocabulary, nodes)
+        return _dense(self.graphs, self.vocabulary, nodes, check=self.check)
 
 
-def _dense(graphs: Sequence[Graph], vocabulary: Vocabulary, nodes: int, squeeze: bool = False) -> Dense:
+def _checked(rows: Iterable[T], check: Callable[[], None]) -> Iterator[T]:
+    """Yield the rows, with a look at check before every 256th."""
+    for i, row in enumerate(rows):
+        if i % 256 == 0:
+            check()
+        yield row
+
+
+def _dense(
+    graphs: Sequence[Graph], vocabulary: Vocabulary, nodes: int, squeeze: bool = False, check: Callable[[], None] = lambda: None
+) -> Dense:
     nodes = max([nodes, *(len(g.ops) for g in graphs)])
     adjacency = np.zeros((len(graphs), nodes, nodes), np.float32)
     one_hot = np.zeros((len(graphs), nodes, len(vocabulary.ops)), np.float32)
     mask = np.zeros((len(graphs), nodes), bool)
-    for row, g in enumerate(graphs):
+    for row, g in enumerate(_checked(graphs, check)):
         adjacency[row, g.edges[:, 0], g.edges[:, 1]] = 1
         one_hot[row, np.arange(len(g.ops)), g.ops] = 1
         mask[row, : len(g.ops)] = True

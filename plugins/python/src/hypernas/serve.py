@@ -147,15 +147,26 @@ def _describe(plugin: Plugin) -> pb.Description:
     return d
 
 
+class _GivenUp:
+    """Whether the host gave a call up before it was served: what fit keeps of its training may be used later."""
+
+    def __init__(self, context: grpc.ServicerContext) -> None:
+        self.served = False
+        self._ended = threading.Event()
+        context.add_callback(self._ended.set)
+
+    def __call__(self) -> bool:
+        return self._ended.is_set() and not self.served
+
+
 def _predictor_handlers(plugin: Predictor) -> dict[str, grpc.RpcMethodHandler]:
     fitted: list[Vocabulary] = []  # of the last fit that succeeded
 
     def fit(parts: Iterator[pb.FitRequest], context: grpc.ServicerContext) -> pb.FitResponse:
-        ended = threading.Event()
-        context.add_callback(ended.set)
-        training = _receive(plugin, parts)
-        training.cancelled = ended.is_set
+        given_up = _GivenUp(context)
+        training = _receive(plugin, parts, given_up)
         warnings = plugin.fit(training)
+        given_up.served = True
         fitted[:] = [training.vocabulary]
         return pb.FitResponse(warnings=list(warnings or ()))
 
@@ -173,10 +184,7 @@ def _predictor_handlers(plugin: Predictor) -> dict[str, grpc.RpcMethodHandler]:
     def pretrain(parts: Iterator[pb.PretrainRequest], context: grpc.ServicerContext) -> pb.PretrainResponse:
         if not plugin.pretrains:
             raise UnsupportedError("the predictor has no pretraining")
-        ended = threading.Event()
-        context.add_callback(ended.set)
-        pretraining = _receive_pretraining(plugin, parts)
-        pretraining.cancelled = ended.is_set
+        pretraining = _receive_pretraining(plugin, parts, _GivenUp(context))
         artifact = bytes(plugin.pretrain(pretraining))
         if not 0 < len(artifact) <= ARTIFACT_BYTES:
             raise PluginError(f"pretrain returned {len(artifact)} bytes; it may return 1 to {ARTIFACT_BYTES}")
@@ -190,7 +198,7 @@ def _predictor_handlers(plugin: Predictor) -> dict[str, grpc.RpcMethodHandler]:
     }
 
 
-def _receive(plugin: Predictor, parts: Iterator[pb.FitRequest]) -> Training:
+def _receive(plugin: Predictor, parts: Iterator[pb.FitRequest], cancelled: Callable[[], bool]) -> Training:
     header = next(parts, pb.FitRequest())
     if header.WhichOneof("part") != "header":
         raise InputError("fit did not begin with a header")
@@ -212,10 +220,11 @@ def _receive(plugin: Predictor, parts: Iterator[pb.FitRequest]) -> Training:
     if not np.isfinite(y).all():
         raise InputError("a label is not finite")
     options = parse_options(plugin.options, header.header.options)
-    return Training(_concatenate(vocabulary, training), y, _concatenate(vocabulary, pool), options, header.header.seed, logger(), artifact)
+    batch, rest = _concatenate(vocabulary, training, cancelled), _concatenate(vocabulary, pool, cancelled)
+    return Training(batch, y, rest, options, header.header.seed, logger(), artifact, cancelled=cancelled)
 
 
-def _receive_pretraining(plugin: Predictor, parts: Iterator[pb.PretrainRequest]) -> Pretraining:
+def _receive_pretraining(plugin: Predictor, parts: Iterator[pb.PretrainRequest], cancelled: Callable[[], bool]) -> Pretraining:
     header = next(parts, pb.PretrainRequest())
     if header.WhichOneof("part") != "header":
         raise InputError("pretrain did not begin with a header")
@@ -225,16 +234,20 @@ def _receive_pretraining(plugin: Predictor, parts: Iterator[pb.PretrainRequest])
         if part.WhichOneof("part") != "pool":
             raise InputError("a part of pretrain is no pool")
         pool.append(decode_block(vocabulary, part.pool))
-    batch = _concatenate(vocabulary, pool)
+    batch = _concatenate(vocabulary, pool, cancelled)
     if len(batch) == 0:
         raise InputError("pretraining without architectures")
-    return Pretraining(batch, parse_options(plugin.options, header.header.options), header.header.seed, logger())
+    return Pretraining(batch, parse_options(plugin.options, header.header.options), header.header.seed, logger(), cancelled=cancelled)
 
 
-def _concatenate(vocabulary: Vocabulary, batches: list[Batch]) -> Batch:
+def _concatenate(vocabulary: Vocabulary, batches: list[Batch], cancelled: Callable[[], bool]) -> Batch:
+    def check() -> None:
+        if cancelled():
+            raise Cancelled
+
     networks = [network for batch in batches for network in batch.networks]
     numbers = np.concatenate([np.zeros((0, len(vocabulary.numbers))), *(batch.numbers for batch in batches)])
-    return Batch(vocabulary, networks, numbers)
+    return Batch(vocabulary, networks, numbers, check)
 
 
 def _space_handlers(plugin: Space) -> dict[str, grpc.RpcMethodHandler]:
