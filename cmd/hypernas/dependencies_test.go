@@ -22,7 +22,7 @@ var mayImport = []struct {
 	{"plugins/internal", []string{"plugins/internal", "plugins"}},
 	{"plugins/proto", []string{"plugins/internal"}},
 	{"plugins/serve", []string{"plugins", "plugins/internal", "plugins/proto"}},
-	{"plugins/host", []string{"plugins", "plugins/internal", "plugins/proto"}},
+	{"plugins/host", []string{"plugins", "plugins/internal", "plugins/proto", "internal/printable"}},
 	{"plugins/conform", []string{"plugins"}},
 	{"plugins/plugintest", []string{"plugins", "plugins/conform", "plugins/internal", "plugins/proto"}},
 	{"plugins/scaffold", []string{"std"}},
@@ -31,7 +31,7 @@ var mayImport = []struct {
 	{"spaces", []string{"plugins", "internal", "spaces/registry", "spaces/rows"}},
 	{"predictors", []string{"plugins", "internal", "predictors/feature"}},
 	{"results", []string{"results", "internal/durable"}},
-	{"harness", []string{"harness", "results", "plugins"}},
+	{"harness", []string{"harness", "results", "plugins", "internal/printable"}},
 	{"cmd", []string{"cmd", "harness", "results", "plugins", "spaces", "predictors", "internal"}},
 }
 

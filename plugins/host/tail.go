@@ -5,12 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"unicode"
 
 	"github.com/hashicorp/go-hclog"
+	"github.com/hypernas/hypernas/internal/printable"
 )
 
 const (
@@ -88,7 +87,7 @@ func (t *tail) add(line string, length int) {
 	} else if strings.HasPrefix(line, "fatal error: ") {
 		t.panicked, keep = line, tailBefore+len(text)
 	}
-	t.panicked = oneLine(t.panicked)
+	t.panicked = printable.Line(t.panicked)
 	t.lines = append(t.lines, text)
 	t.size += len(text) + 1
 	for t.size > keep && len(t.lines) > 1 {
@@ -104,7 +103,7 @@ func (t *tail) add(line string, length int) {
 func parseLine(line string) (hclog.Level, string, []any) {
 	var object map[string]any
 	if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &object) == nil {
-		message, ok := object["@message"].(string)
+		said, ok := object["@message"].(string)
 		name, _ := object["@level"].(string)
 		level := hclog.LevelFromString(name)
 		if ok && level != hclog.NoLevel {
@@ -117,12 +116,12 @@ func parseLine(line string) (hclog.Level, string, []any) {
 			slices.Sort(keys)
 			var fields []any
 			for _, key := range keys {
-				fields = append(fields, oneLine(key), fieldText(object[key]))
+				fields = append(fields, printable.Line(key), fieldText(object[key]))
 			}
-			return level, printable(message), fields
+			return level, message(said), fields
 		}
 	}
-	return hclog.Debug, printable(line), nil
+	return hclog.Debug, message(line), nil
 }
 
 // fieldText returns the value of a field, which came as JSON, as one line: text
@@ -138,38 +137,16 @@ func fieldText(value any) string {
 		}
 		text = strings.TrimSuffix(b.String(), "\n")
 	}
-	return oneLine(text)
+	return printable.Line(text)
 }
 
 // continued begins the lines of a text after its first, so that none of them
 // can pass for a line of the log.
 const continued = "\n  | "
 
-// printable returns s with all that could steer a terminal written as in Go's
-// string literals, such as \x1b, and with its lines kept apart.
-func printable(s string) string {
-	lines := strings.Split(strings.TrimRight(s, "\r\n"), "\n")
-	for i, line := range lines {
-		lines[i] = oneLine(strings.TrimSuffix(line, "\r"))
-	}
-	return strings.Join(lines, continued)
-}
-
-// oneLine is printable of what is to stay one line.
-func oneLine(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\t':
-			b.WriteByte(' ')
-		case unicode.IsPrint(r):
-			b.WriteRune(r)
-		default:
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		}
-	}
-	return b.String()
+// message returns what a plugin logged as text, with its lines kept apart.
+func message(s string) string {
+	return strings.ReplaceAll(printable.Text(strings.TrimRight(s, "\r\n")), "\n", continued)
 }
 
 // lineWriter cuts what is written to it into lines for a tail.
