@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/hypernas/hypernas/harness"
+	"github.com/hypernas/hypernas/internal/printable"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/host"
 )
@@ -38,9 +39,7 @@ func locate(ref harness.Ref) (recorded harness.Ref, options map[string]string, e
 		return ref, nil, usage(fmt.Errorf("space %s names two files, %s and %s", ref.Alias, ref.Name, path))
 	default:
 		path = ref.Name
-		if err := call(&ref, ""); err != nil {
-			return ref, nil, usage(err)
-		}
+		call(&ref, "")
 		ref.Name = tableSpace
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -87,11 +86,10 @@ func resolve[P describer](ctx context.Context, kind host.Kind, ref harness.Ref, 
 
 // call gives a ref that stands alone an alias where it has none; own is what
 // its plugin calls itself.
-func call(ref *harness.Ref, own string) error {
+func call(ref *harness.Ref, own string) {
 	refs := []harness.Ref{*ref}
-	err := harness.NameRefs(refs, []string{own})
+	harness.NameRefs(refs, []string{own})
 	*ref = refs[0]
-	return err
 }
 
 // added returns the plugin that the user has added under a name, and whether
@@ -125,7 +123,7 @@ func added(kind host.Kind, ref harness.Ref, builtins []string) (host.Plugin, boo
 	if err == nil { // a folder of the name
 		hint = fmt.Sprintf("; the folder %s here is none", ref.Name)
 		if program, err := onlyProgram(ref.Name); err == nil && program != "" {
-			program = quoteArgument("." + string(filepath.Separator) + program)
+			program = printable.Argument("." + string(filepath.Separator) + program)
 			hint = fmt.Sprintf("; did you mean %s? (hypernas plugin add %s lets you call it by name)", program, program)
 		}
 	}
@@ -187,9 +185,10 @@ func openSpace(ctx context.Context, ref harness.Ref, o host.Options) (*host.Spac
 	if opened.Description, err = process.Describe(ctx); err != nil {
 		return fail(err)
 	}
-	if err := errors.Join(checkOptions(host.KindSpace, ref, opened.Description), call(&opened.Ref, opened.Description.Name)); err != nil {
+	if err := checkOptions(host.KindSpace, ref, opened.Description); err != nil {
 		return nil, harness.Space{}, usage(errors.Join(err, process.Close()))
 	}
+	call(&opened.Ref, opened.Description.Name)
 	if opened.Info, err = process.Open(ctx, options); err != nil {
 		return fail(err)
 	}

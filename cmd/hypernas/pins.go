@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/hypernas/hypernas/internal/durable"
+	"github.com/hypernas/hypernas/internal/printable"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/plugins/host"
 )
@@ -185,7 +186,7 @@ func (one pin) open(alias string) (host.Plugin, error) {
 	}
 	if now := strings.TrimPrefix(plugin.Identity, "sha256:"); now != one.SHA256 {
 		return host.Plugin{}, fmt.Errorf("%s %s %w: its SHA-256 was %s…, it is %s… now; if that is your doing, confirm it with: hypernas plugin add %s",
-			one.Kind, one.Name, errChanged, one.SHA256[:12], now[:12], quoteArgument(one.Path))
+			one.Kind, one.Name, errChanged, one.SHA256[:12], now[:12], printable.Argument(one.Path))
 	}
 	return plugin, nil
 }
@@ -269,7 +270,7 @@ func executable(path string) error {
 	case info.IsDir():
 		hint := ""
 		if program, err := onlyProgram(path); err == nil && program != "" {
-			hint = "; did you mean " + quoteArgument(program) + "?"
+			hint = "; did you mean " + printable.Argument(program) + "?"
 		}
 		return fmt.Errorf("%s is a folder, want the path of a plugin's program%s", path, hint)
 	case !info.Mode().IsRegular():
@@ -277,9 +278,9 @@ func executable(path string) error {
 	case info.Mode()&0o111 != 0 || runtime.GOOS == "windows":
 		return nil
 	case runnable(path):
-		return fmt.Errorf("%s is no executable file yet; make it one: chmod +x %s", path, quoteArgument(path))
+		return fmt.Errorf("%s is no executable file yet; make it one: chmod +x %s", path, printable.Argument(path))
 	case filepath.Ext(path) == ".py":
-		return fmt.Errorf("%s is no executable file: begin it with the line #!/usr/bin/env python3, and then: chmod +x %s", path, quoteArgument(path))
+		return fmt.Errorf("%s is no executable file: begin it with the line #!/usr/bin/env python3, and then: chmod +x %s", path, printable.Argument(path))
 	}
 	return fmt.Errorf("%s is no executable file: it is neither a script (which begins with #!) nor a program", path)
 }
@@ -295,12 +296,4 @@ func runnable(path string) bool {
 	n, err := io.ReadFull(f, mark)
 	_ = f.Close() // it was read from alone
 	return (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && (bytes.HasPrefix(mark[:n], []byte("#!")) || string(mark[:n]) == "\x7fELF")
-}
-
-// quoteArgument returns s as a shell takes it.
-func quoteArgument(s string) string {
-	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-:\\") == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
 
+	"github.com/hypernas/hypernas/internal/printable"
 	"github.com/hypernas/hypernas/plugins/host"
 )
 
@@ -90,7 +91,7 @@ func addPlugin(cmd *cobra.Command, path, name string, o host.Options) error {
 	}
 	plugin, d, err := host.Ask(cmd.Context(), path, nil, o)
 	if err != nil {
-		return fmt.Errorf("%s: %w; see: hypernas plugin check %s", path, err, quoteArgument(path))
+		return fmt.Errorf("%s: %w; see: hypernas plugin check %s", path, err, printable.Argument(path))
 	}
 	one := pin{Kind: plugin.Kind, Name: cmp.Or(name, d.Name), Path: plugin.Path, SHA256: strings.TrimPrefix(plugin.Identity, "sha256:")}
 	if err := checkName(one.Name); err != nil {

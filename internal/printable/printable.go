@@ -1,5 +1,6 @@
 // Package printable makes text that others wrote, such as what a plugin logs,
-// safe to show: nothing of it can steer a terminal.
+// safe to show: nothing of it can steer a terminal, or a shell that it is pasted
+// into.
 //
 // What is not printed is written as in Go's string literals, such as \x1b; a
 // tabulator becomes a space. A backslash stays as it is, so that paths and
@@ -9,6 +10,7 @@
 package printable
 
 import (
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -39,4 +41,13 @@ func Text(s string) string {
 		lines[i] = Line(strings.TrimSuffix(line, "\r"))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// Argument returns s as a shell takes it.
+func Argument(s string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-:"
+	if s != "" && strings.Trim(s, plain+string(filepath.Separator)) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -24,3 +24,13 @@ func TestNothingSteersATerminal(t *testing.T) {
 		}
 	}
 }
+
+func TestAnArgumentIsWhatAShellTakes(t *testing.T) {
+	for s, want := range map[string]string{
+		"/a/b-c_1.2+x:y": "/a/b-c_1.2+x:y", "": "''", "a b": "'a b'", "$(x)": "'$(x)'", "it's": `'it'\''s'`, "~": "'~'",
+	} {
+		if got := printable.Argument(s); got != want {
+			t.Errorf("%q: got %s, want %s", s, got, want)
+		}
+	}
+}

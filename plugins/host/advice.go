@@ -9,14 +9,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/hypernas/hypernas/internal/printable"
 )
 
 // What a plugin says when it lacks something, in the words of Python, Node and
 // the C library. This is text for people: what is made of it is a hint beside
-// the plugin's own words, and decides nothing.
+// the plugin's own words, and decides nothing. A plugin may lie, to be let in
+// by a user who trusts what hypernas prints; see pathAdvice.
 var (
-	missingModule = regexp.MustCompile(`ModuleNotFoundError: No module named '([A-Za-z0-9_]+)`)
-	missingNode   = regexp.MustCompile(`Cannot find (?:module|package) '([^'./][^']*)'`)
+	missingModule = regexp.MustCompile(`ModuleNotFoundError: No module named '([A-Za-z0-9_]{1,100})`)
+	missingNode   = regexp.MustCompile(`Cannot find (?:module|package) '([@A-Za-z0-9_-][@A-Za-z0-9._/-]{0,100})'`)
 	refusal       = regexp.MustCompile(`(?i)permission denied|read-only file system|no such file or directory|PermissionError|FileNotFoundError`)
 	denied        = regexp.MustCompile(`(?i)permission denied|read-only file system`)
 	namedPath     = regexp.MustCompile(`'(/[^'\n]+)'|"(/[^"\n]+)"|(?:^|[\s(])(/[^\s:'",;)]+)`)
@@ -38,7 +41,7 @@ func (p *Process) advice(said string) string {
 	if !p.confined() || !refusal.MatchString(said) {
 		return ""
 	}
-	for _, m := range namedPath.FindAllStringSubmatch(said, -1) {
+	for _, m := range namedPath.FindAllStringSubmatch(said, mostPaths) {
 		if hint := p.pathAdvice(filepath.Clean(m[1]+m[2]+m[3]), denied.MatchString(said)); hint != "" {
 			return hint
 		}
@@ -49,27 +52,54 @@ func (p *Process) advice(said string) string {
 	return ""
 }
 
+// mostPaths bounds how many of the paths that a plugin names are looked at.
+const mostPaths = 20
+
 // pathAdvice says what to do where path was refused; denied: rather than not
-// found.
+// found. That the plugin asks for it is all that is known, so the advice says
+// just this, is never to let it write, and names nothing that is not plausible.
 func (p *Process) pathAdvice(path string, denied bool) string {
+	real := realPath(path)
 	under := func(roots []string) bool {
-		return slices.ContainsFunc(roots, func(root string) bool { return within(realPath(path), realPath(root)) })
-	}
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) && denied {
-		path = filepath.Dir(path) // where it was to be made
+		return slices.ContainsFunc(roots, func(root string) bool { return within(real, realPath(root)) })
 	}
 	_, err := os.Lstat(path)
+	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
-	case err != nil || path == "/" || under(p.confinement.Write) || under(p.confinement.Devices):
+	case err != nil && !missing || under(p.confinement.Write) || under(p.confinement.Devices):
 		return ""
 	case under(p.options.Sandbox.Protected):
-		return fmt.Sprintf("; the sandbox keeps %s from plugins, since labels or records lie there", path)
-	case !under(p.confinement.Read):
-		return fmt.Sprintf("; the sandbox keeps the plugin from it: --allow %s (to write, too: %s:rw)", path, path)
-	case denied:
-		return fmt.Sprintf("; it may read there and not write: let it write into its working folder, or --allow %s:rw", path)
+		return fmt.Sprintf("; the sandbox keeps %s from plugins, since labels or records lie there", printable.Argument(path))
+	case denied && (missing || under(p.confinement.Read)):
+		return "; a plugin may write into its working folder alone"
+	case missing || under(p.confinement.Read) || !plausible(path) || !plausible(real):
+		return ""
+	case slices.ContainsFunc(p.options.Sandbox.Protected, func(kept string) bool { return within(realPath(kept), real) }):
+		return "" // It can't be allowed.
 	}
-	return ""
+	shown := printable.Argument(path)
+	return fmt.Sprintf("; the plugin asks for %s, which the sandbox keeps from it; if you trust it with that, --allow %s", shown, shown)
+}
+
+// plausible reports whether a predictor or a space may well need what is at
+// path, and a user may be pointed to it: nothing of the system or of another
+// user's home folder, nothing hidden, no folder that holds a home folder or the
+// temporary files of all, and no name that is not what it looks like.
+func plausible(path string) bool {
+	home := homeFolder()
+	switch {
+	case strings.Contains(path, "/."), home != "" && within(home, path), path == "/", path == realPath(os.TempDir()):
+		return false
+	case printable.Line(path) != path, strings.HasSuffix(path, ":rw"):
+		return false
+	case home != "" && within(path, home):
+		return true
+	}
+	closed := []string{"/boot", "/dev", "/etc", "/home", "/proc", "/root", "/run", "/sys", "/var"}
+	if homes := filepath.Dir(home); homes != "/" && homes != "." {
+		closed = append(closed, homes)
+	}
+	return !slices.ContainsFunc(closed, func(root string) bool { return within(path, root) })
 }
 
 // moduleAdvice says how a module of Python gets to the plugin.
