@@ -333,36 +333,47 @@ func (s *supervisor) reap() {
 // one process only, and after a second look: if the number had passed to a
 // stranger before the descriptor was opened, the stranger does not descend from
 // here; if it passes to another process later, the descriptor is of one that
-// has ended. Where the kernel has no such descriptors (before Linux 5.3), the
-// grandchild's turn comes when its parent is gone and it is a child.
+// has ended. One second look serves all, as many as there may be descriptors
+// for. What is left, and all where the kernel has no such descriptors (before
+// Linux 5.3), has its turn in the next call, at the latest when its parent is
+// gone and it is a child.
 func killDescendants() {
 	own := os.Getpid()
-	child := children(own)
-	for _, pid := range child {
+	killed := make(map[int]bool)
+	for _, pid := range children(own) {
 		_ = unix.Kill(pid, unix.SIGKILL)
+		killed[pid] = true
 	}
-	further := slices.DeleteFunc(descendants(own), func(pid int) bool { return slices.Contains(child, pid) })
-	for some := range slices.Chunk(further, mostDescriptors) {
-		held := make(map[int]int, len(some)) // descriptors by numbers
-		for _, pid := range some {
-			if fd, err := unix.PidfdOpen(pid, 0); err == nil {
-				held[pid] = fd
-			}
+	further := slices.DeleteFunc(descendants(own), func(pid int) bool { return killed[pid] })
+	if len(further) == 0 {
+		return
+	}
+	held := make(map[int]int) // descriptors by numbers
+	for _, pid := range further[:min(len(further), mostDescriptors())] {
+		if fd, err := unix.PidfdOpen(pid, 0); err == nil {
+			held[pid] = fd
 		}
-		for _, pid := range descendants(own) {
-			if fd, ok := held[pid]; ok {
-				_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-			}
+	}
+	for _, pid := range descendants(own) {
+		if fd, ok := held[pid]; ok {
+			_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 		}
-		for _, fd := range held {
-			_ = unix.Close(fd)
-		}
+	}
+	for _, fd := range held {
+		_ = unix.Close(fd)
 	}
 }
 
-// mostDescriptors bounds how many processes are held at once: a process may
-// have 1,024 files open by default.
-const mostDescriptors = 256
+// mostDescriptors bounds how many processes are held at once: by how many files
+// this process may have open, less those that it has and that a look takes.
+func mostDescriptors() int {
+	const others = 256
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		return 0
+	}
+	return int(min(max(files.Cur, others), 1<<20)) - others
+}
 
 // descendants returns the processes that descend from pid.
 func descendants(pid int) []int {
