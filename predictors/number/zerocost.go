@@ -64,6 +64,9 @@ func (p *ZeroCost) Fit(_ context.Context, t *plugins.Training) (plugins.Fitted, 
 	if err := plugins.SetOptions(&o, t.Options); err != nil {
 		return plugins.Fitted{}, fmt.Errorf("fit zerocost: %w", err)
 	}
+	if t.Batch.Len() == 0 { // a probe of the options alone: there is no space whose numbers a name could be among
+		return plugins.Fitted{}, fmt.Errorf("fit zerocost: %w: no architectures", plugins.ErrInput)
+	}
 	names := t.Vocabulary.Numbers
 	column := t.Vocabulary.NumberIndex(o.Proxy)
 	if o.Proxy == auto {
