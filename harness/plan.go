@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"strconv"
 	"strings"
@@ -92,6 +93,11 @@ func (p *Plan) validate() error {
 				return fmt.Errorf("two %ss are called %q: give one an alias, as in other=%s", list.what, r.Alias, r.Name)
 			}
 			seen[r.Alias] = r.Alias != "" // a path without one is named later
+			for j := range i {
+				if other := &list.refs[j]; other.Name == r.Name && maps.Equal(other.Options, r.Options) {
+					return fmt.Errorf("%s and %s are the same %s twice", other.Title(), r.Title(), list.what)
+				}
+			}
 		}
 	}
 	if p.Limits.Start < 0 || p.Limits.Fit < 0 || p.Limits.Predict < 0 || p.Limits.Memory < 0 {
@@ -186,15 +192,30 @@ func (p *Plan) UseSplits(name string, data []byte) error {
 }
 
 // Digest returns the SHA-256 (hexadecimal) of what determines results: of the
-// plan as JSON. Before NameRefs it tells what was asked for, whatever the
-// plugins say of themselves.
+// plan as JSON, without derived aliases. So it tells what was asked for,
+// whatever the plugins say of themselves: it is the same before NameRefs and
+// after.
 func (p *Plan) Digest() string {
-	data, err := json.Marshal(p)
+	q := *p
+	q.Spaces, q.Predictors = askedOf(p.Spaces), askedOf(p.Predictors)
+	data, err := json.Marshal(&q)
 	if err != nil {
 		panic("harness: a plan has no JSON form")
 	}
 	sum := sha256.Sum256(append([]byte("hypernas plan v1\n"), data...))
 	return hex.EncodeToString(sum[:])
+}
+
+// askedOf returns Ref.asked of each.
+func askedOf(refs []Ref) []Ref {
+	if refs == nil {
+		return nil
+	}
+	list := make([]Ref, len(refs))
+	for i, r := range refs {
+		list[i] = r.asked()
+	}
+	return list
 }
 
 // Bytes is an amount of memory. It is a flag's value.

@@ -1,6 +1,7 @@
 package harness_test
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -15,14 +16,18 @@ func TestParseRef(t *testing.T) {
 		text string
 		want harness.Ref
 	}{
-		{"np", harness.Ref{Alias: "np", Name: "np"}},
+		{"np", harness.Ref{Alias: "np", Derived: true, Name: "np"}},
 		{"fast=np:epochs=3:label=z-score", harness.Ref{Alias: "fast", Name: "np", Options: map[string]string{"epochs": "3", "label": "z-score"}}},
-		{"np:filter=a=b:note=", harness.Ref{Alias: "np:filter=a=b:note=", Name: "np", Options: map[string]string{"filter": "a=b", "note": ""}}},
+		{"np:filter=a=b:note=", harness.Ref{Alias: "np:filter=a=b:note=", Derived: true, Name: "np", Options: map[string]string{"filter": "a=b", "note": ""}}},
 		{"./plugins/mine.py", harness.Ref{Name: "./plugins/mine.py"}},
 		{"mine.yaml:file=/a/b.csv", harness.Ref{Name: "mine.yaml", Options: map[string]string{"file": "/a/b.csv"}}},
-		{"table:file=/a/b.csv", harness.Ref{Alias: "table:file=b.csv", Name: "table", Options: map[string]string{"file": "/a/b.csv"}}},
+		{"table:file=/a/b.csv", harness.Ref{Alias: "table:file=b.csv", Derived: true, Name: "table", Options: map[string]string{"file": "/a/b.csv"}}},
 		{" mine=/opt/x y/p ", harness.Ref{Alias: "mine", Name: "/opt/x y/p"}},
-		{"nb201.v2", harness.Ref{Alias: "nb201.v2", Name: "nb201.v2"}},
+		{"nb201.v2", harness.Ref{Alias: "nb201.v2", Derived: true, Name: "nb201.v2"}},
+		// What is no alias is derived all the same; digits of the options' SHA-256.
+		{"np:note=a b", harness.Ref{Alias: "np:810b80f0", Derived: true, Name: "np", Options: map[string]string{"note": "a b"}}},
+		{"np:note=é", harness.Ref{Alias: "np:6442fa40", Derived: true, Name: "np", Options: map[string]string{"note": "é"}}},
+		{"np:note=" + strings.Repeat("9", 70), harness.Ref{Alias: "np:a692d044", Derived: true, Name: "np", Options: map[string]string{"note": strings.Repeat("9", 70)}}},
 	} {
 		got, err := harness.ParseRef(tc.text)
 		if err != nil || !reflect.DeepEqual(got, tc.want) {
@@ -30,15 +35,15 @@ func TestParseRef(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"":            "no name",
-		"np:":         "no option",
-		"np:epochs":   `option "epochs" is no key=value`,
-		"np:=3":       "no key=value",
-		"np:a=1:a=2":  "twice",
-		"=np":         "alias is empty",
-		"a b=np":      "alias",
-		"np:note=a b": "needs an alias",
-		"a,b":         "comma",
+		"":                              "no name",
+		"np:":                           "no option",
+		"np:epochs":                     `option "epochs" is no key=value`,
+		"np:=3":                         "no key=value",
+		"np:a=1:a=2":                    "twice",
+		"=np":                           "alias is empty",
+		"a b=np":                        "alias",
+		strings.Repeat("a", 65) + "=np": "alias",
+		"a,b":                           "comma",
 	} {
 		if got, err := harness.ParseRef(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %+v, %v, want an error with %q", text, got, err, want)
@@ -64,28 +69,31 @@ func TestNameRefs(t *testing.T) {
 		{"./predictor.py,old/predictor.py", []string{"gbdt", "gbdt"}, []string{"gbdt-predictor", "gbdt-old"}},
 		{"ridge,./mine.py", []string{"", "ridge"}, []string{"ridge", "ridge-mine"}},
 		{"./broken.py,mine.yaml", []string{"", ""}, []string{"broken", "mine"}},
+		{"./one/p.py,./two/p.py", []string{"", ""}, []string{"p-one", "p-two"}},
+		{"./my plug/p q", []string{""}, []string{"p-q"}},
+		{"./p:note=a b", []string{"My plug (v2)"}, []string{"My-plug--v2-:810b80f0"}},
 		{"x=./one", []string{"gbdt"}, []string{"x"}},
 	} {
 		refs, err := harness.ParseRefs(tc.refs)
-		if err == nil {
-			err = harness.NameRefs(refs, tc.own)
-		}
 		if err != nil {
 			t.Errorf("%s: %v", tc.refs, err)
 			continue
+		}
+		texts := make([]string, len(refs))
+		for i := range refs {
+			texts[i] = refs[i].String()
+		}
+		harness.NameRefs(refs, tc.own)
+		for i := range refs {
+			if got := refs[i].String(); got != texts[i] {
+				t.Errorf("%s: String is %q, and was %q without a derived alias", tc.refs, got, texts[i])
+			}
 		}
 		for i, want := range tc.want {
 			if refs[i].Alias != want {
 				t.Errorf("%s: got %q, want %q", tc.refs, refs[i].Alias, want)
 			}
 		}
-	}
-	refs, err := harness.ParseRefs("./my plug/p q")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := harness.NameRefs(refs, []string{""}); err == nil || !strings.Contains(err.Error(), "needs an alias") {
-		t.Errorf("got %v", err)
 	}
 }
 
@@ -110,9 +118,9 @@ limits: {fit: 90s, memory: 512MiB}
 		t.Fatal(err)
 	}
 	want := harness.Plan{
-		Spaces: []harness.Ref{{Alias: "bundled", Name: "bundled"}},
+		Spaces: []harness.Ref{{Alias: "bundled", Derived: true, Name: "bundled"}},
 		Predictors: []harness.Ref{
-			{Alias: "ridge", Name: "ridge"},
+			{Alias: "ridge", Derived: true, Name: "ridge"},
 			{Alias: "fast", Name: "np", Options: map[string]string{"epochs": "3"}},
 			{Alias: "mine", Name: "./plugins/mine", Options: map[string]string{"rate": "0.10", "note": "a:b,c", "on": "true"}},
 		},
@@ -172,12 +180,16 @@ func TestValidateNamesTheMistake(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, spoil := range map[string]func(p *harness.Plan){
-		"no spaces":                   func(p *harness.Plan) { p.Spaces = nil },
-		"no predictors":               func(p *harness.Plan) { p.Predictors = nil },
-		"no budgets":                  func(p *harness.Plan) { p.Budgets = nil },
-		"budget 1 is too small":       func(p *harness.Plan) { p.Budgets = []int{1} },
-		"budget 5 appears twice":      func(p *harness.Plan) { p.Budgets = []int{5, 5} },
-		`called "good"`:               func(p *harness.Plan) { p.Predictors = append(p.Predictors, p.Predictors[0]) },
+		"no spaces":              func(p *harness.Plan) { p.Spaces = nil },
+		"no predictors":          func(p *harness.Plan) { p.Predictors = nil },
+		"no budgets":             func(p *harness.Plan) { p.Budgets = nil },
+		"budget 1 is too small":  func(p *harness.Plan) { p.Budgets = []int{1} },
+		"budget 5 appears twice": func(p *harness.Plan) { p.Budgets = []int{5, 5} },
+		`called "good"`:          func(p *harness.Plan) { p.Predictors = append(p.Predictors, p.Predictors[0]) },
+		"a and b are the same predictor twice": func(p *harness.Plan) {
+			p.Predictors = []harness.Ref{{Alias: "a", Name: "./p"}, {Alias: "b", Name: "./p"}}
+		},
+		"alias \"a:b\" is not of":     func(p *harness.Plan) { p.Predictors[0].Alias = "a:b" },
 		"choose clean, ":              func(p *harness.Plan) { p.Preset = "fair" },
 		"-1 splits":                   func(p *harness.Plan) { p.Splits = -1 },
 		"-1 seeds":                    func(p *harness.Plan) { p.Seeds = -1 },
@@ -207,6 +219,47 @@ func TestDigestIsOfWhatDeterminesResults(t *testing.T) {
 	p.Predictors[0].Options = map[string]string{"a": "1"}
 	if got := p.Digest(); got == want {
 		t.Error("options don't change the digest")
+	}
+}
+
+// TestDigestIsOfWhatWasAskedFor: derived aliases are no part of it, so that a
+// run's folder has the same name whatever plugins call themselves, and the one
+// that the first versions gave it.
+func TestDigestIsOfWhatWasAskedFor(t *testing.T) {
+	of := func(text string, own ...string) string {
+		t.Helper()
+		p := plan()
+		refs, err := harness.ParseRefs(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Predictors = refs; own != nil {
+			harness.NameRefs(p.Predictors, own)
+		}
+		// The manifest keeps the plan as JSON.
+		data, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := new(harness.Plan)
+		if err := json.Unmarshal(data, again); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := again.Digest(), p.Digest(); got != want {
+			t.Errorf("%s: digest %s after JSON, %s before", text, got, want)
+		}
+		return p.Digest()
+	}
+	want := of("np:epochs=3,./a/p.py")
+	if got := of("np:epochs=3,./a/p.py", "", "gbdt"); got != want {
+		t.Errorf("got %s once plugins are asked for their names, want %s", got, want)
+	}
+	// What the first versions wrote for it.
+	if got := of("np=np:epochs=3,p=./a/p.py"); got != want {
+		t.Errorf("got %s with the same aliases given, want %s", got, want)
+	}
+	if of("x=np:epochs=3,./a/p.py") == want {
+		t.Error("an alias that is given does not change the digest")
 	}
 }
 

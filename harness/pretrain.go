@@ -63,6 +63,7 @@ type artifacts struct {
 // turn is held by the trial that looks for an artifact or makes it.
 type turn struct {
 	sync.Mutex
+	made   bool        // in this run, so that what the folder holds is new
 	failed *stageError // of the pretraining in this run; trials that share it fail alike
 }
 
@@ -80,9 +81,10 @@ func (a *artifacts) turn(key string) *turn {
 }
 
 // pretrain returns what the trial's predictor learned without labels: what the
-// run's folder holds, or else what a process of its own learns now. It returns
-// nothing where the predictor or the plan wants none.
-func (a *attempt) pretrain(ctx context.Context, w *results.Writer, made *artifacts) ([]byte, *stageError) {
+// run's folder holds, or else what a process of its own learns now. With force
+// what an earlier run left there does not count. It returns nothing where the
+// predictor or the plan wants none.
+func (a *attempt) pretrain(ctx context.Context, w *results.Writer, made *artifacts, force bool) ([]byte, *stageError) {
 	t, s := a.trial, a.samples
 	p := t.group.plan
 	if !t.predictor.Description.Pretrains || p.Pool == PoolNone {
@@ -99,7 +101,10 @@ func (a *attempt) pretrain(ctx context.Context, w *results.Writer, made *artifac
 	if turn.failed != nil {
 		return nil, turn.failed
 	}
-	artifact := w.ReadArtifact(key)
+	var artifact *results.Artifact
+	if !force || turn.made {
+		artifact = w.ReadArtifact(key)
+	}
 	if artifact == nil {
 		artifact = &results.Artifact{Pretraining: results.Pretraining{Key: key, Rows: len(s.pool.rows())}}
 		failed := a.makeArtifact(ctx, artifact, determined.Seed)
@@ -114,6 +119,7 @@ func (a *attempt) pretrain(ctx context.Context, w *results.Writer, made *artifac
 			}
 			return nil, failed
 		}
+		turn.made = true
 	}
 	a.record.Pretraining, a.record.Cost.Pretraining = &artifact.Pretraining, &artifact.Cost
 	return artifact.Data, nil

@@ -2,6 +2,9 @@ package harness
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,8 +16,9 @@ import (
 
 // Ref names a space or predictor, with the options that a user chose.
 type Ref struct {
-	Alias   string            `json:"alias"` // as tables show it; "" for a path that has none yet, see NameRefs
-	Name    string            `json:"name"`  // of a built-in, or the path of an external one
+	Alias   string            `json:"alias"`             // as tables show it; "" for a path that has none yet, see NameRefs
+	Derived bool              `json:"derived,omitempty"` // nobody gave the alias: it is made of names and options, for display
+	Name    string            `json:"name"`              // of a built-in, or the path of an external one
 	Options map[string]string `json:"options,omitempty"`
 }
 
@@ -76,7 +80,7 @@ func ParseRefs(s string) ([]Ref, error) {
 }
 
 // complete derives the alias where there is none and the ref is no path, and
-// checks both names.
+// checks the name and an alias that was given.
 func (r *Ref) complete() error {
 	if strings.TrimSpace(r.Name) != r.Name || r.Name == "" || strings.ContainsFunc(r.Name, unicode.IsControl) {
 		return fmt.Errorf("%q is no name", r.Name)
@@ -87,8 +91,8 @@ func (r *Ref) complete() error {
 	switch {
 	case r.Alias == "" && r.isPath():
 	case r.Alias == "":
-		return r.call(r.Name)
-	case !validAlias(r.Alias):
+		r.call(r.Name)
+	case !r.Derived && !validAlias(r.Alias):
 		return fmt.Errorf("alias %q is not of up to 64 letters, digits and ._+-", r.Alias)
 	}
 	return nil
@@ -113,20 +117,23 @@ func (r *Ref) base() string {
 // folder returns the name of the folder of a path.
 func (r *Ref) folder() string { return filepath.Base(filepath.Dir(r.Name)) }
 
-// call gives the ref the alias name, with its options as the command line has
-// them; of a value that is a path, the last element.
-func (r *Ref) call(name string) error {
-	parts := []string{name}
+// call derives the ref's alias from a name, with its options as the command
+// line has them; of a value that is a path, the last element. Where that is no
+// alias, eight digits of the options' digest stand for them.
+func (r *Ref) call(name string) {
+	parts := []string{cleanAlias(name)}
 	for _, key := range slices.Sorted(maps.Keys(r.Options)) {
 		value := r.Options[key]
 		parts = append(parts, key+"="+value[strings.LastIndexAny(value, `/\`)+1:])
 	}
-	alias := strings.Join(parts, ":")
-	if !validAlias(alias) {
-		return fmt.Errorf("%q needs an alias of up to 64 letters, digits and ._+-, as in mine=%s", alias, r.Name)
+	r.Alias, r.Derived = strings.Join(parts, ":"), true
+	if len(r.Options) > 0 && (len(r.Alias) > maxAlias || strings.Trim(r.Alias, aliasLetters+aliasMarks+":=") != "") {
+		options, err := json.Marshal(r.Options)
+		if err != nil {
+			panic("harness: options have no JSON form")
+		}
+		r.Alias = parts[0][:min(len(parts[0]), maxAlias-len(":")-shortDigits)] + ":" + shortDigest(string(options))
 	}
-	r.Alias = alias
-	return nil
 }
 
 // NameRefs gives the refs that have no alias one: own[i], what the plugin of
@@ -135,14 +142,13 @@ func (r *Ref) call(name string) error {
 // those that were given none have the last element of their path in it, too,
 // or else that of its folder; that two share it even so is for [Plan.Validate]
 // to say.
-func NameRefs(refs []Ref, own []string) error {
+func NameRefs(refs []Ref, own []string) {
 	var unnamed []int
+	name := func(i int) string { return cmp.Or(own[i], refs[i].base()) }
 	for i := range refs {
-		if r := &refs[i]; r.Alias == "" {
+		if refs[i].Alias == "" {
 			unnamed = append(unnamed, i)
-			if err := r.call(cmp.Or(own[i], r.base())); err != nil {
-				return err
-			}
+			refs[i].call(name(i))
 		}
 	}
 	for _, more := range []func(*Ref) string{(*Ref).base, (*Ref).folder} {
@@ -152,29 +158,71 @@ func NameRefs(refs []Ref, own []string) error {
 		}
 		for _, i := range unnamed {
 			r := &refs[i]
-			if add := more(r); taken[r.Alias] > 1 && own[i] != "" && validAlias(add) {
-				if err := r.call(own[i] + "-" + add); err != nil {
-					return err
-				}
+			if add := more(r); taken[r.Alias] > 1 && strings.ContainsAny(add, aliasLetters) {
+				r.call(name(i) + "-" + add)
 			}
 		}
 	}
-	return nil
 }
 
-// validAlias reports whether s can be an alias; a colon and an equals sign come
-// from options.
+// What an alias is made of; a colon and an equals sign come from options, and
+// only where the alias is derived.
+const (
+	aliasLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	aliasMarks   = "._+-"
+	maxAlias     = 64 // bytes
+)
+
+// validAlias reports whether a user can give s as an alias.
 func validAlias(s string) bool {
-	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	return s != "" && len(s) <= 64 && strings.Trim(s, letters+"0123456789._+-:=") == "" && strings.ContainsAny(s, letters+"0123456789")
+	return s != "" && len(s) <= maxAlias && strings.Trim(s, aliasLetters+aliasMarks) == "" && strings.ContainsAny(s, aliasLetters)
 }
 
-// String returns the form that ParseRef reads, options in alphabetical order.
+// cleanAlias returns name as an alias: with hyphens where it has what aliases
+// don't, and cut.
+func cleanAlias(name string) string {
+	clean := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(aliasLetters+aliasMarks, r) {
+			return r
+		}
+		return '-'
+	}, name)
+	if !strings.ContainsAny(clean, aliasLetters) {
+		return shortDigest(name)
+	}
+	return clean[:min(len(clean), maxAlias)]
+}
+
+// shortDigits is how many digits tell names or options of one table apart.
+const shortDigits = 8
+
+// shortDigest returns the beginning of the SHA-256 (hexadecimal) of s.
+func shortDigest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])[:shortDigits]
+}
+
+// asked returns what of the ref a plan's digest holds: where nobody gave an
+// alias, what the name alone gives, whatever the plugin there calls itself and
+// the options are.
+func (r Ref) asked() Ref {
+	switch {
+	case r.Alias != "" && !r.Derived:
+	case r.isPath():
+		r.Alias = r.base()
+	default:
+		r.Alias, _, _ = strings.Cut(r.Alias, ":")
+	}
+	r.Derived = false
+	return r
+}
+
+// String returns the form that ParseRef reads, options in alphabetical order;
+// an alias stands there if it was given. Options that hold a colon or comma
+// have no such form.
 func (r Ref) String() string {
 	var b strings.Builder
-	derived := r
-	derived.Alias = ""
-	if derived.complete() != nil || derived.Alias != r.Alias {
+	if r.Alias != "" && !r.Derived {
 		b.WriteString(r.Alias + "=")
 	}
 	b.WriteString(r.Name)

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Dir     string // the run's folder
 	Workers int    // trials at once, at least 1
-	Force   bool   // run trials that have a successful record, too
+	Force   bool   // run trials that have a successful record, too, and pretraining whose artifact is kept
 	Version string // of hypernas, for the manifest
 	// Environment goes into every record; the limits are added to it.
 	Environment results.Environment
@@ -32,7 +32,7 @@ type Options struct {
 // Event says how far a run is.
 type Event struct {
 	Total   int // trials of this run, without those that were skipped
-	Skipped int // trials that had a record
+	Skipped int // trials that had a successful record
 	Done    int // trials that have ended, failed ones included
 	Failed  int
 	Running []string // names of the trials that run, in the order in which they began
@@ -46,7 +46,7 @@ type Event struct {
 // Outcome says what a run did.
 type Outcome struct {
 	Ran     int // trials that ended with a record, failed ones included
-	Skipped int // trials that had a record that they did not fail
+	Skipped int // trials that had a successful record
 	Failed  int // trials among Ran that failed
 	// Unsupported counts trials among Ran, none that failed, whose predictor said
 	// that it can't serve the space.
@@ -66,6 +66,9 @@ type Outcome struct {
 func Run(ctx context.Context, p *Plan, spaces []Space, predictors []Predictor, o Options) (Outcome, error) {
 	if err := p.Validate(); err != nil {
 		return Outcome{}, err
+	}
+	if err := checkNamed(spaces, predictors); err != nil {
+		return Outcome{}, fmt.Errorf("%w: %w", ErrPlan, err)
 	}
 	if o.Workers < 1 {
 		return Outcome{}, fmt.Errorf("%w: %d workers: there must be at least 1", ErrPlan, o.Workers)
@@ -96,6 +99,22 @@ func Run(ctx context.Context, p *Plan, spaces []Space, predictors []Predictor, o
 	r := &runner{options: &o, writer: w, outcome: Outcome{Damage: held.Damage}, spent: make(map[string]*spent)}
 	err = r.run(ctx, trials, held, manifest(p, tables, predictors, &o))
 	return r.outcome, errors.Join(err, w.Close())
+}
+
+// checkNamed returns an error unless everything has the alias that records and
+// tables call it by: see NameRefs.
+func checkNamed(spaces []Space, predictors []Predictor) error {
+	for i := range spaces {
+		if r := &spaces[i].Ref; r.Alias == "" {
+			return fmt.Errorf("space %s has no alias", r.Name)
+		}
+	}
+	for i := range predictors {
+		if r := &predictors[i].Ref; r.Alias == "" {
+			return fmt.Errorf("predictor %s has no alias", r.Name)
+		}
+	}
+	return nil
 }
 
 // list returns the trials of a plan in their order. The error names a budget
@@ -214,14 +233,16 @@ func (r *runner) run(ctx context.Context, trials []*trial, held *results.Run, m 
 	return context.Cause(working)
 }
 
-// skip leaves out trials that have a record that they did not fail. Where that calls its
-// space or predictor otherwise, it is written once more as the plan does.
+// skip leaves out trials that have a successful record; one that was not
+// supported runs again, too, since another build may support it and little is
+// lost. Where the record calls its space or predictor otherwise, it is written
+// once more as the plan does.
 func (r *runner) skip(trials []*trial, held *results.Run) error {
 	have := make(map[string]*results.Record)
 	if !r.options.Force {
 		latest := results.Latest(held.Records)
 		for i := range latest {
-			if f := latest[i].Failure; f == nil || f.Unsupported {
+			if latest[i].Failure == nil {
 				have[latest[i].Key] = &latest[i]
 			}
 		}
@@ -235,7 +256,7 @@ func (r *runner) skip(trials []*trial, held *results.Run) error {
 		r.outcome.Skipped++
 		space, predictor := t.group.table.ref(), t.predictor.ref()
 		if record.Space.Alias != space.Alias || record.Space.Name != space.Name ||
-			record.Predictor.Alias != predictor.Alias || record.Predictor.Name != predictor.Name {
+			record.Predictor.Alias != predictor.Alias || record.Predictor.Name != predictor.Name || record.Predictor.AliasDerived != predictor.AliasDerived {
 			record.Space, record.Predictor = space, predictor
 			if err := r.writer.Append(record); err != nil {
 				return err

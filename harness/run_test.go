@@ -95,7 +95,7 @@ func space(t *testing.T, alias string, s *toy) harness.Space {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return harness.Space{Ref: harness.Ref{Alias: alias, Name: "toy"}, Description: d, Info: info, Source: s}
+	return harness.Space{Ref: harness.Ref{Alias: alias, Name: alias}, Description: d, Info: info, Source: s}
 }
 
 // fake is a predictor in this process. Its hooks take the place of what it
@@ -342,7 +342,7 @@ func TestARecordSaysWhatRan(t *testing.T) {
 	if r.Failure != nil || r.Preset != "uniform" || r.Pool != "all" || r.TrainRows != 5 || r.TestRows != 85 || r.Overlap == 0 {
 		t.Errorf("got %+v", r)
 	}
-	if want := []string{"preset uniform draws architectures that compute the same function into training and test", "few labels?[31m"}; !slices.Equal(r.Warnings, want) {
+	if want := []string{"preset uniform draws architectures that compute the same function into training and test", `few labels\x1b[31m`}; !slices.Equal(r.Warnings, want) {
 		t.Errorf("got warnings %q, want %q", r.Warnings, want)
 	}
 	if want := []string{"start timeout 10s", "fit timeout 30m0s", "predict timeout 10m0s", "memory 4 GiB"}; !slices.Equal(r.Environment.Limits, want) {
@@ -466,17 +466,24 @@ func TestPretrainingIsSharedByTheTrialsOfASplit(t *testing.T) {
 	if n := times.Load(); n != 6 {
 		t.Errorf("with damaged artifacts: pretrained %d times in all, want 6", n)
 	}
+	// Forced, it runs again once a split, though three budgets share it.
+	p.Budgets = []int{5, 10, 20}
+	predictors := []harness.Predictor{predictor("p", f)}
+	_, err = harness.Run(t.Context(), named(p, spaces, predictors), spaces, predictors, harness.Options{Dir: dir, Workers: 3, Force: true})
+	if n := times.Load(); err != nil || n != 8 {
+		t.Errorf("forced: pretrained %d times in all (%v), want 8", n, err)
+	}
 }
 
-// TestWhatAProcessLeavesIsAWarning: wherever in a trial a process leaves
-// something, its record says so, and does not fail for it.
-func TestWhatAProcessLeavesIsAWarning(t *testing.T) {
+// TestWhatAProcessLeavesIsOnRecord: wherever in a trial a process leaves
+// something, the measured part of its record says so, and it does not fail.
+func TestWhatAProcessLeavesIsOnRecord(t *testing.T) {
 	left := harness.Ended{Left: "end p: unlinkat /tmp/hn-1\x1b: device or resource busy"}
-	const want = "its process left something behind: end p: unlinkat /tmp/hn-1?: device or resource busy"
+	const want = `end p: unlinkat /tmp/hn-1\x1b: device or resource busy`
 	for name, tc := range map[string]struct {
 		spoil func(f *fake)
 		stage string // in which the trial fails, or ""
-		times int    // that the warning stands in a record
+		times int    // that it stands in a record
 	}{
 		"trial": {func(*fake) {}, "", 1},
 		"pretraining": {func(f *fake) {
@@ -497,8 +504,8 @@ func TestWhatAProcessLeavesIsAWarning(t *testing.T) {
 		run(t, p, dir, 1, []harness.Space{space(t, "toy", &toy{rows: 100})}, predictor("p", f))
 		for _, r := range records(t, dir) {
 			times := 0
-			for _, warning := range r.Warnings {
-				if warning == want {
+			for _, left := range r.Cost.Left {
+				if left == want {
 					times++
 				}
 			}
@@ -506,8 +513,8 @@ func TestWhatAProcessLeavesIsAWarning(t *testing.T) {
 			if r.Failure != nil {
 				stage = r.Failure.Stage
 			}
-			if times != tc.times || stage != tc.stage {
-				t.Errorf("%s: got warnings %q, failed stage %q, want %d of %q, %q", name, r.Warnings, stage, tc.times, want, tc.stage)
+			if times != tc.times || stage != tc.stage || len(r.Warnings) > 0 {
+				t.Errorf("%s: got %q, warnings %q, failed stage %q, want %d of %q, %q", name, r.Cost.Left, r.Warnings, stage, tc.times, want, tc.stage)
 			}
 		}
 	}
@@ -537,7 +544,8 @@ func TestAFailedPretrainingFailsItsTrialsOnce(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotSupportedIsNoFailure: it is on record, and does not run again.
+// TestWhatIsNotSupportedIsNoFailure: it is on record; another build may support
+// it, so it runs again. Only a fit and a pretraining can say so.
 func TestWhatIsNotSupportedIsNoFailure(t *testing.T) {
 	dir, spaces := folder(t), []harness.Space{space(t, "toy", &toy{rows: 100})}
 	p := plan()
@@ -553,8 +561,34 @@ func TestWhatIsNotSupportedIsNoFailure(t *testing.T) {
 			t.Errorf("got %+v, status %s", r.Failure, r.Status())
 		}
 	}
-	if got := run(t, p, dir, 1, spaces, predictor("without", without)); got.Ran != 0 || got.Skipped != 3 {
-		t.Errorf("again: got %+v, want 3 skipped", got)
+	var fits atomic.Int64
+	without.fit = func(context.Context, *plugins.Training) (plugins.Fitted, error) {
+		if fits.Add(1) == 1 {
+			return plugins.Fitted{}, fmt.Errorf("no proxy: %w", plugins.ErrUnsupported)
+		}
+		return plugins.Fitted{}, nil
+	}
+	if got := run(t, p, dir, 1, spaces, predictor("without", without)); got.Ran != 3 || got.Unsupported != 1 || got.Failed != 0 {
+		t.Errorf("again: got %+v, want 3 trials, 1 of them not supported", got)
+	}
+
+	no := fmt.Errorf("no: %w", plugins.ErrUnsupported)
+	for stage, f := range map[string]*fake{
+		"pretrain": {pretrain: func(context.Context, *plugins.Pretraining) ([]byte, error) { return nil, no }},
+		"start":    {launch: func() error { return no }},
+		"pretrain, which does not start": {
+			launch:   func() error { return no },
+			pretrain: func(context.Context, *plugins.Pretraining) ([]byte, error) { return nil, nil },
+		},
+		"predict": {predict: func(context.Context, *plugins.Batch) ([]float64, error) { return nil, no }},
+	} {
+		unsupported := 0
+		if stage == "pretrain" {
+			unsupported = 3
+		}
+		if got := run(t, p, folder(t), 1, spaces, predictor("p", f)); got.Ran != 3 || got.Unsupported != unsupported || got.Failed != 3-unsupported {
+			t.Errorf("%s: got %+v, want %d of 3 trials not supported", stage, got, unsupported)
+		}
 	}
 }
 
@@ -710,9 +744,18 @@ func TestMistakesWriteNothing(t *testing.T) {
 			return q
 		}},
 		{"the same trial under two names", func(_ *harness.Plan, q []harness.Predictor) []harness.Predictor {
+			twin := q[0] // the same file, at another path
+			twin.Ref.Alias, twin.Ref.Name = "twin", "./p"
+			return append(q, twin)
+		}},
+		{"p and twin are the same predictor twice", func(_ *harness.Plan, q []harness.Predictor) []harness.Predictor {
 			twin := q[0]
 			twin.Ref.Alias = "twin"
 			return append(q, twin)
+		}},
+		{"predictor ./mine has no alias", func(_ *harness.Plan, q []harness.Predictor) []harness.Predictor {
+			q[0].Ref = harness.Ref{Name: "./mine"}
+			return q
 		}},
 	} {
 		dir, p, f := folder(t), plan(), new(fake)

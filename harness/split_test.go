@@ -79,7 +79,7 @@ func TestARunFollowsAFileOfSplits(t *testing.T) {
 		"are of --test 0, not 10":               func(p *harness.Plan) { p.Test = 10 },
 		"no more than 3":                        func(p *harness.Plan) { p.Splits = 4 },
 		"no budget 6: there are 5, 10":          func(p *harness.Plan) { p.Budgets = []int{6} },
-		"one space":                             func(p *harness.Plan) { p.Spaces = append(p.Spaces, harness.Ref{Alias: "more", Name: "toy"}) },
+		"one space":                             func(p *harness.Plan) { p.Spaces = append(p.Spaces, harness.Ref{Alias: "more", Name: "more"}) },
 		"splits.json: the splits are of anothe": func(*harness.Plan) { spaces[0].Info.Digest = strings.Repeat("0", 64) },
 	} {
 		p := plan()

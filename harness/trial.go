@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/hypernas/hypernas/harness/metric"
+	"github.com/hypernas/hypernas/internal/printable"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/results"
 )
@@ -144,7 +144,7 @@ func (t *trial) run(ctx context.Context, o *Options, w *results.Writer, made *ar
 	r.Environment.Limits = g.plan.Limits.describe()
 	a := attempt{trial: t, samples: s, record: r, log: o.Log}
 	ended := Ended{}
-	artifact, failed := a.pretrain(ctx, w, made)
+	artifact, failed := a.pretrain(ctx, w, made, o.Force)
 	if failed == nil {
 		var process Process
 		if process, failed = a.start(ctx); failed == nil {
@@ -184,7 +184,7 @@ func (t *trial) record(s *samples, o *Options) *results.Record {
 
 func (p *Predictor) ref() results.PredictorRef {
 	return results.PredictorRef{
-		Alias: p.Ref.Alias, Name: p.Ref.Name, Options: p.Ref.Options,
+		Alias: p.Ref.Alias, AliasDerived: p.Ref.Derived, Name: p.Ref.Name, Options: p.Ref.Options,
 		Identity: p.Identity, PredictsLabels: p.Description.PredictsLabels,
 		UsesPool: p.Description.UsesPool, Pretrains: p.Description.Pretrains,
 	}
@@ -230,7 +230,10 @@ type stageError struct {
 	// that ended by itself, or err's text.
 	reason string
 	err    error
-	ended  *Ended // of a process that did not start, or of the pretraining's; else nil
+	// unsupported says that the predictor declared that it can't serve the
+	// space: when it fitted or pretrained, where the contract has it say so.
+	unsupported bool
+	ended       *Ended // of a process that did not start, or of the pretraining's; else nil
 }
 
 func (e *stageError) failure(ended Ended) *results.Failure {
@@ -242,7 +245,7 @@ func (e *stageError) failure(ended Ended) *results.Failure {
 		reason = e.err.Error()
 	}
 	return &results.Failure{
-		Stage: e.stage, Reason: oneLine(reason), Log: logEnd(ended.Log), Unsupported: errors.Is(e.err, plugins.ErrUnsupported),
+		Stage: e.stage, Reason: oneLine(reason), Log: logEnd(ended.Log), Unsupported: e.unsupported,
 	}
 }
 
@@ -260,6 +263,7 @@ func (a *attempt) stage(ctx context.Context, name string, limit time.Duration, f
 		return seconds, nil
 	}
 	failed := &stageError{stage: name, err: err}
+	failed.unsupported = (name == "fit" || name == "pretrain") && errors.Is(err, plugins.ErrUnsupported)
 	if errors.Is(bounded.Err(), context.DeadlineExceeded) && ctx.Err() == nil {
 		failed.reason = fmt.Sprintf("%s took longer than %s", name, limit)
 	}
@@ -292,7 +296,7 @@ func (a *attempt) start(ctx context.Context) (process Process, failed *stageErro
 		ended := a.close(process)
 		failed.ended = &ended
 	} else if launch, ok := errors.AsType[*LaunchError](failed.err); ok {
-		a.warnLeft(&launch.Ended)
+		a.keepLeft(&launch.Ended)
 		failed.ended = &launch.Ended
 		if launch.Ended.Reason != "" {
 			failed.reason = "" // the process's own reason says more than the time-out
@@ -305,13 +309,15 @@ func (a *attempt) start(ctx context.Context) (process Process, failed *stageErro
 // but whoever reads its record should know.
 func (a *attempt) close(process Process) Ended {
 	ended := process.Close()
-	a.warnLeft(&ended)
+	a.keepLeft(&ended)
 	return ended
 }
 
-func (a *attempt) warnLeft(ended *Ended) {
+// keepLeft puts what a process left into the measured part of the record: it
+// is chance, and names a scratch folder or a process of this run.
+func (a *attempt) keepLeft(ended *Ended) {
 	if ended.Left != "" {
-		a.record.Warnings = append(a.record.Warnings, oneLine("its process left something behind: "+ended.Left))
+		a.record.Cost.Left = append(a.record.Cost.Left, oneLine(ended.Left))
 	}
 }
 
@@ -390,7 +396,7 @@ func (a *attempt) warn(warnings []string) {
 
 // oneLine returns s as one line of bounded length that a terminal can show.
 func oneLine(s string) string {
-	s = printable(strings.Join(strings.Fields(s), " "))
+	s = printable.Line(strings.Join(strings.Fields(s), " "))
 	if len(s) > maxReason {
 		s = strings.ToValidUTF8(s[:maxReason], "") + "…"
 	}
@@ -403,16 +409,5 @@ func logEnd(s string) string {
 	if len(s) > maxLog {
 		s = "…" + strings.ToValidUTF8(s[len(s)-maxLog:], "")
 	}
-	return printable(s)
-}
-
-// printable replaces what is neither printed nor ends a line, such as a
-// terminal's control sequences.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || r == '\n' {
-			return r
-		}
-		return '?'
-	}, s)
+	return printable.Text(s)
 }

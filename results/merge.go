@@ -18,8 +18,8 @@ import (
 // Merge makes one run of the runs in dirs, in the folder out, which must not
 // exist or be empty. It appears there whole or not at all.
 //
-// A trial that several runs have is kept once: a success rather than a
-// failure, else the first run's. Two successes must be equal but for cost,
+// A trial that several runs have is kept once: a success rather than one that
+// was not supported, that rather than a failure, else the first run's. Two successes must be equal but for cost,
 // environment and the names that each run gave to space and predictor; the
 // error names a trial that is not. Its records say which build made each.
 // Raw predictions are copied where a run has them. The manifest is that of
@@ -113,10 +113,10 @@ func (m *merger) add(dir string) error {
 			continue
 		}
 		have := &m.trials[i]
-		switch {
-		case r.Failure != nil:
-		case have.record.Failure != nil:
+		switch rank := r.rank() - have.record.rank(); {
+		case rank > 0:
 			*have = kept{r, []string{dir}}
+		case rank < 0 || r.Failure != nil:
 		case !reflect.DeepEqual(determined(have.record), determined(r)):
 			return fmt.Errorf("trial %s (%s on %s, budget %d, split %d) has another result in %s than in %s",
 				r.Key, r.Predictor.Alias, r.Space.Alias, r.Budget, r.Split, dir, have.dirs[0])
@@ -127,13 +127,25 @@ func (m *merger) add(dir string) error {
 	return nil
 }
 
+// rank orders records of one trial by how much they say, whichever run is first.
+func (r *Record) rank() int {
+	switch {
+	case r.Failure == nil:
+		return 2
+	case r.Failure.Unsupported:
+		return 1
+	default:
+		return 0
+	}
+}
+
 // determined returns what plan and data determine of a record. What a space
 // and predictor are called, and a space's options, say where they lay; keys
 // hold what they are.
 func determined(r Record) Record {
 	r.Cost, r.Environment = Cost{}, Environment{}
 	r.Space.Alias, r.Space.Name, r.Space.Options = "", "", nil
-	r.Predictor.Alias, r.Predictor.Name = "", ""
+	r.Predictor.Alias, r.Predictor.AliasDerived, r.Predictor.Name = "", false, ""
 	return r
 }
 

@@ -50,6 +50,30 @@ func TestMergeKeepsEachTrialOnce(t *testing.T) {
 	}
 }
 
+// TestMergeKeepsWhatSaysMost: in any order of runs.
+func TestMergeKeepsWhatSaysMost(t *testing.T) {
+	failed, unsupported := record(1), record(1)
+	failed.Metrics, failed.Predictions, failed.Failure = nil, nil, &results.Failure{Stage: "fit", Reason: "no"}
+	unsupported.Metrics, unsupported.Predictions, unsupported.Failure = nil, nil, &results.Failure{Stage: "fit", Reason: "none", Unsupported: true}
+	bad, none, good := whole(t, "1", "s", failed), whole(t, "1", "s", unsupported), whole(t, "1", "s", record(1))
+	for _, tc := range []struct {
+		want string
+		dirs []string
+	}{
+		{"not supported", []string{bad, none}}, {"not supported", []string{none, bad}},
+		{"ok", []string{bad, none, good}}, {"ok", []string{good, bad, none}}, {"ok", []string{none, good, bad}},
+	} {
+		out := filepath.Join(t.TempDir(), "merged")
+		if err := results.Merge(t.Context(), out, tc.dirs...); err != nil {
+			t.Fatal(err)
+		}
+		run, err := results.Read(out)
+		if err != nil || len(run.Records) != 1 || run.Records[0].Status() != tc.want {
+			t.Errorf("got %+v, %v, want one that is %s", run, err, tc.want)
+		}
+	}
+}
+
 func TestMergeRefusesTwoResultsAndLeavesNothing(t *testing.T) {
 	other := record(1)
 	other.Metrics["kendall_tau"] += 1e-16

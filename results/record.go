@@ -56,9 +56,13 @@ type SpaceRef struct {
 
 // PredictorRef says which predictor, with which options, a trial ran.
 type PredictorRef struct {
-	Alias   string            `json:"alias"` // as tables show it
-	Name    string            `json:"name"`
-	Options map[string]string `json:"options,omitempty"`
+	Alias string `json:"alias"` // as tables show it
+	// AliasDerived says that no user gave the alias: it is made of what the
+	// predictor is called and its options. Records of versions that did not
+	// keep this don't say so.
+	AliasDerived bool              `json:"alias_derived,omitempty"`
+	Name         string            `json:"name"`
+	Options      map[string]string `json:"options,omitempty"`
 	// Identity is "builtin:NAME@VERSION" or "sha256:HEX" of an external
 	// plugin's file.
 	Identity string `json:"identity"`
@@ -138,6 +142,9 @@ type Cost struct {
 	// Pretraining is of the pretraining, in a process of its own. Trials that
 	// share one each give the whole of it.
 	Pretraining *PretrainingCost `json:"pretraining,omitempty"`
+	// Left says what of the trial's processes could not be ended or removed,
+	// such as a scratch folder, one line each.
+	Left []string `json:"left,omitempty"`
 }
 
 // PretrainingCost is what a pretraining took.

@@ -134,7 +134,7 @@ func BenchmarkPaper(b *testing.B) {
 			})
 		}
 		group.Wait()
-		c, err := compare(dir, table.Options{})
+		c, err := compare(b.Context(), dir, table.Options{})
 		if err != nil {
 			b.Fatal(err)
 		}

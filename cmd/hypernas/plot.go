@@ -75,7 +75,7 @@ protocols in the folder it draws that of the last run.`,
 			if !slices.Contains(kinds(), f.kind) {
 				return usage(fmt.Errorf("no figure of kind %q; there are %s", f.kind, strings.Join(kinds(), ", ")))
 			}
-			run, err := compare(args[0], table.Options{})
+			run, err := compare(cmd.Context(), args[0], table.Options{})
 			if err != nil {
 				return usage(err)
 			}

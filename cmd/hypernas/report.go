@@ -56,7 +56,7 @@ environment, the plan, and what identifies spaces and predictors.`,
 // newReport gathers what a page says of the run in dir. A figure that can't be
 // drawn is a note.
 func newReport(ctx context.Context, dir, baseline string, trust trusted) (*report.Report, error) {
-	run, err := compare(dir, table.Options{Baseline: baseline})
+	run, err := compare(ctx, dir, table.Options{Baseline: baseline})
 	if err != nil {
 		return nil, err
 	}

@@ -248,7 +248,8 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 		predictors = append(predictors, o)
 		own = append(own, o.Description.Name)
 	}
-	if err := harness.NameRefs(p.Predictors, own); err != nil {
+	harness.NameRefs(p.Predictors, own)
+	if err := p.Validate(); err != nil { // two may share a name; spaces can take long to open
 		return usage(err)
 	}
 	for i := range predictors {
@@ -265,9 +266,7 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 		spaces = append(spaces, opened)
 		own = append(own, opened.Description.Name)
 	}
-	if err := harness.NameRefs(p.Spaces, own); err != nil {
-		return usage(err)
-	}
+	harness.NameRefs(p.Spaces, own)
 	for i := range spaces {
 		spaces[i].Ref = p.Spaces[i]
 	}
@@ -300,7 +299,7 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	case err != nil:
 		return err
 	}
-	if err := writeTables(dir, &p, f.reach, stdout); err != nil {
+	if err := writeTables(ctx, dir, &p, f.reach, stdout); err != nil {
 		return err
 	}
 	unsupported := ""
@@ -347,8 +346,8 @@ func environment() (results.Environment, error) {
 
 // writeTables writes the tables of a run into its folder, and the comparison
 // to stdout.
-func writeTables(dir string, p *harness.Plan, reach float64, stdout io.Writer) error {
-	run, err := compare(dir, table.Options{Reach: reach})
+func writeTables(ctx context.Context, dir string, p *harness.Plan, reach float64, stdout io.Writer) error {
+	run, err := compare(ctx, dir, table.Options{Reach: reach})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -45,7 +46,7 @@ func newTableCommand() *cobra.Command {
 			if err != nil {
 				return usage(err)
 			}
-			run, err := compare(args[0], o)
+			run, err := compare(cmd.Context(), args[0], o)
 			if err != nil {
 				return usage(err)
 			}
@@ -97,7 +98,7 @@ func reportDamage(w io.Writer, dir string, run *results.Run) error {
 
 // compare reads the run in dir and computes its comparison as o asks; what the
 // manifest knows is added to o.
-func compare(dir string, o table.Options) (*compared, error) {
+func compare(ctx context.Context, dir string, o table.Options) (*compared, error) {
 	run, err := results.Read(dir)
 	if err != nil {
 		return nil, err
@@ -109,6 +110,17 @@ func compare(dir string, o table.Options) (*compared, error) {
 		return nil, fmt.Errorf("%s holds no records yet", dir)
 	}
 	o.Published = beside(published.All())
+	o.Newest = func(p *results.PredictorRef) int {
+		b, ok := find(builtinPredictors(), p.Name)
+		if !ok || !strings.HasPrefix(p.Identity, "builtin:"+p.Name+"@") {
+			return 0
+		}
+		d, err := describe(ctx, b)
+		if err != nil {
+			return 0
+		}
+		return d.Version
+	}
 	c := &compared{run: run}
 	if m := run.Manifest; m != nil {
 		p := new(harness.Plan)
@@ -149,11 +161,11 @@ func compare(dir string, o table.Options) (*compared, error) {
 
 // rename calls trials of older contents of an external predictor's path by the
 // name that it has now: a plugin that does not start can't say its name, and may
-// change it.
+// change it. A name that a user gave stays.
 func rename(records []results.Record, now *results.PredictorRef) {
 	for i := range records {
 		p := &records[i].Predictor
-		if p.Name == now.Name && p.Identity != now.Identity && strings.HasPrefix(p.Identity, "sha256:") && maps.Equal(p.Options, now.Options) {
+		if p.AliasDerived && now.AliasDerived && p.Name == now.Name && p.Identity != now.Identity && strings.HasPrefix(p.Identity, "sha256:") && maps.Equal(p.Options, now.Options) {
 			p.Alias = now.Alias
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -138,16 +140,23 @@ func newSpaceOpener(ctx context.Context, texts []string, options host.Options) (
 // them: records may be anyone's.
 func (o *spaceOpener) open(ctx context.Context, ref *results.SpaceRef) (*harness.Space, func() error, error) {
 	with, ok := o.given[ref.Alias]
+	called, _, optional := strings.Cut(ref.Alias, ":")
+	if !ok && optional { // a derived alias, with options that --space need not repeat
+		if with, ok = o.given[called]; ok && with.Options == nil {
+			with.Options = maps.Clone(ref.Options)
+			delete(with.Options, tableFile)
+		}
+	}
 	if !ok {
 		with = harness.Ref{Alias: ref.Alias, Name: ref.Name, Options: ref.Options}
 		if _, builtin := find(builtinSpaces(), ref.Name); !builtin {
-			return nil, nil, fmt.Errorf("%q is no space of this hypernas: say how to open it by --space %s=PATH", ref.Name, ref.Alias)
+			return nil, nil, fmt.Errorf("%q is no space of this hypernas: say how to open it by --space %s=PATH", ref.Name, called)
 		}
 	}
 	process, space, err := openSpace(ctx, with, o.options)
 	if err != nil {
 		if !ok && ref.Name == tableSpace && errors.Is(err, os.ErrNotExist) {
-			err = fmt.Errorf("%w; say where it lies by --space %s=PATH", err, ref.Alias)
+			err = fmt.Errorf("%w; say where it lies by --space %s=PATH", err, called)
 		}
 		return nil, nil, err
 	}

@@ -57,7 +57,11 @@ type Options struct {
 	// versions, the one here is shown if it has trials, else the version of
 	// the last record.
 	Current []results.PredictorRef
-	Facts   func(results.SpaceRef) Facts // nil where nothing is known
+	// Newest returns the version that a built-in predictor has now, or 0 where
+	// that isn't known or it is none; nil where no version is known. A note
+	// names rows whose trials are of another.
+	Newest func(*results.PredictorRef) int
+	Facts  func(results.SpaceRef) Facts // nil where nothing is known
 	// Published returns the published figures that stand beside a cell's; nil
 	// where none are wanted.
 	Published func(space results.SpaceRef, predictor results.PredictorRef, labels int) []published.Figure
@@ -378,6 +382,15 @@ func newGroup(name string, protocol Protocol, trials []*results.Record, o Option
 		g.publish(o.Published)
 	}
 	g.Notes = notes(&g)
+	if o.Newest != nil {
+		for i := range g.Rows {
+			p := &g.Rows[i].Predictor
+			_, version, ok := strings.Cut(strings.TrimPrefix(p.Identity, "builtin:"), "@")
+			if now := o.Newest(p); ok && now != 0 && version != strconv.Itoa(now) {
+				g.Notes = append(g.Notes, fmt.Sprintf("%s: its trials are of version %s of the predictor, which is now at version %d.", g.Rows[i].Name, version, now))
+			}
+		}
+	}
 	return g
 }
 
@@ -434,9 +447,22 @@ func (row *Row) fill(budgets []int, metrics map[string]bool, level float64) {
 	row.Reach = stat.Reach(row.curve(), level, fixedGenerator())
 }
 
-// unsupported reports whether nothing went wrong in the cell, but its predictor
-// can't serve the space.
-func (c *Cell) unsupported() bool { return c.Unsupported > 0 && c.Unsupported == c.Failed }
+// lacks says how many of the cell's trials have no figures, which must be some,
+// and whether they failed or were not supported; things is what it calls them,
+// or "".
+func (c *Cell) lacks(things string) string {
+	of := strings.TrimRight(fmt.Sprintf(" of %d %s", c.Trials, things), " ")
+	switch failed := c.Failed - c.Unsupported; {
+	case c.Unsupported == c.Trials:
+		return "not supported"
+	case failed == 0:
+		return strconv.Itoa(c.Unsupported) + of + " not supported"
+	case c.Unsupported == 0:
+		return strconv.Itoa(failed) + of + " failed"
+	default:
+		return fmt.Sprintf("%d%s failed, %d not supported", failed, of, c.Unsupported)
+	}
+}
 
 // trials returns the row's trials with a budget.
 func (row *Row) trials(budget int) []*results.Record {
@@ -548,10 +574,8 @@ func notes(g *Group) []string {
 	for i := range g.Rows {
 		row := &g.Rows[i]
 		for _, cell := range row.Cells {
-			if cell.unsupported() {
-				add("%s, %d labels: not supported: %s.", row.Name, cell.Budget, reasons(row.trials(cell.Budget)))
-			} else if cell.Failed > 0 {
-				add("%s, %d labels: %d of %d trials failed: %s.", row.Name, cell.Budget, cell.Failed, cell.Trials, reasons(row.trials(cell.Budget)))
+			if cell.Failed > 0 {
+				add("%s, %d labels: %s: %s.", row.Name, cell.Budget, cell.lacks("trials"), reasons(row.trials(cell.Budget)))
 			}
 			for _, m := range []struct{ key, title string }{{kendallTau, "Kendall tau"}, {top5, "top-5 % accuracy"}} {
 				if s := cell.Metrics[m.key]; s.Undefined > 0 {
@@ -633,8 +657,14 @@ func publishedNotes(g *Group) []string {
 	return append(list, "Published figures: "+strings.Join(slices.Sorted(maps.Keys(sources)), "; ")+".")
 }
 
-// warnings returns what a record warns of.
-func warnings(r *results.Record) []string { return r.Warnings }
+// warnings returns what a record warns of. What exactly a process left is
+// another thing in each trial, and stays in the record.
+func warnings(r *results.Record) []string {
+	if len(r.Cost.Left) == 0 {
+		return r.Warnings
+	}
+	return append(slices.Clone(r.Warnings), "a process left something behind, which the record names")
+}
 
 // reasons lists why trials failed, each reason once, with its splits.
 func reasons(trials []*results.Record) string {

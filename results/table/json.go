@@ -77,11 +77,12 @@ type (
 		AreaHigh *float64 `json:"area_high"`
 	}
 	jsonCell struct {
-		Budget    int                   `json:"budget"`
-		Trials    int                   `json:"trials"`
-		Failed    int                   `json:"failed"`
-		Metrics   map[string]jsonMetric `json:"metrics"`
-		Published []jsonPublished       `json:"published,omitempty"`
+		Budget      int                   `json:"budget"`
+		Trials      int                   `json:"trials"`
+		Failed      int                   `json:"failed"` // those not supported among them
+		Unsupported int                   `json:"not_supported,omitempty"`
+		Metrics     map[string]jsonMetric `json:"metrics"`
+		Published   []jsonPublished       `json:"published,omitempty"`
 	}
 	jsonMetric struct {
 		Mean      *float64 `json:"mean"`
@@ -111,6 +112,7 @@ type (
 		Budget   int                 `json:"budget"`
 		Split    int                 `json:"split"`
 		Repeat   int                 `json:"repeat"`
+		Status   string              `json:"status"` // as results.Record.Status says
 		Metrics  map[string]float64  `json:"metrics"`
 		Costs    map[string]*float64 `json:"costs"`
 		Stage    string              `json:"failed_stage,omitempty"`
@@ -159,7 +161,7 @@ func jsonOf(row *Row) jsonRow {
 	}
 	for i := range row.Cells {
 		c := &row.Cells[i]
-		cell := jsonCell{Budget: c.Budget, Trials: c.Trials, Failed: c.Failed, Metrics: make(map[string]jsonMetric)}
+		cell := jsonCell{Budget: c.Budget, Trials: c.Trials, Failed: c.Failed, Unsupported: c.Unsupported, Metrics: make(map[string]jsonMetric)}
 		for name, s := range c.Metrics {
 			standing := c.Standings[name]
 			cell.Metrics[name] = jsonMetric{
@@ -185,7 +187,7 @@ func writeTrialsJSON(w io.Writer, c *Comparison) error {
 			for _, r := range row.Trials {
 				t := jsonTrial{
 					Space: g.Name, Protocol: jsonProtocol(g.Protocol), Name: row.Name, Key: r.Key,
-					Budget: r.Budget, Split: r.Split, Repeat: r.Repeat,
+					Budget: r.Budget, Split: r.Split, Repeat: r.Repeat, Status: r.Status(),
 					Metrics: maps.Clone(r.Metrics), Costs: make(map[string]*float64),
 				}
 				for _, name := range costs() {

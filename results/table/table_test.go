@@ -401,6 +401,51 @@ func TestWhatIsNotSupportedIsNoFailure(t *testing.T) {
 	if got := write(t, c, table.Text); !strings.Contains(got, "not supported") || strings.Contains(got, "failed") {
 		t.Errorf("got\n%s\nwant the cell to be not supported, and nothing to fail", got)
 	}
+
+	// Cells of three trials, some of which have figures or failed.
+	failed, fine := record("zerocost", 0, 20, 1), record("zerocost", .5, 20, 2)
+	failed.Failure, failed.Metrics = &results.Failure{Stage: "fit", Reason: "no memory"}, nil
+	second := one
+	second.Key, second.Split = failed.Key, failed.Split
+	for want, rs := range map[string][]results.Record{
+		"2 of 3 not supported":              {one, second, fine},
+		"1 of 3 failed, 1 not supported":    {one, failed, fine},
+		"1 of 3 trials failed, 1 not suppo": {one, failed, fine},
+		"2 of 3 trials not supported: fit":  {one, second, fine},
+	} {
+		c := compare(t, append(rs, other), table.Options{})
+		if got := write(t, c, table.Text); !strings.Contains(got, want) {
+			t.Errorf("got\n%s\nwant %q", got, want)
+		}
+	}
+	var trials strings.Builder
+	if err := table.WriteTrials(&trials, compare(t, []results.Record{one, failed, fine}, table.Options{}), table.JSON); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"status": "not supported"`, `"status": "failed"`, `"status": "ok"`} {
+		if !strings.Contains(trials.String(), want) {
+			t.Errorf("got\n%s\nwant %s", trials.String(), want)
+		}
+	}
+}
+
+// TestAnOlderVersionIsANote: records stay, while the predictor goes on.
+func TestAnOlderVersionIsANote(t *testing.T) {
+	old, other := record("np", .6, 20, 0), record("ridge", .5, 20, 0)
+	old.Predictor.Identity, other.Predictor.Identity = "builtin:np@1", "builtin:ridge@2"
+	text := write(t, compare(t, []results.Record{old, other}, table.Options{Newest: func(*results.PredictorRef) int { return 2 }}), table.Text)
+	if !strings.Contains(text, "np: its trials are of version 1 of the predictor, which is now at version 2.") || strings.Contains(text, "ridge: its trials") {
+		t.Errorf("got\n%s\nwant a note on np alone", text)
+	}
+}
+
+// TestWhatIsLeftIsANote: one for all trials, whatever was left.
+func TestWhatIsLeftIsANote(t *testing.T) {
+	a, b := record("np", .6, 20, 0), record("np", .6, 20, 1)
+	a.Cost.Left, b.Cost.Left = []string{"/tmp/1"}, []string{"/tmp/2"}
+	if text := write(t, compare(t, []results.Record{a, b}, table.Options{}), table.Text); !strings.Contains(text, "left something behind, which the record names (2 of 2 trials)") {
+		t.Errorf("got\n%s", text)
+	}
 }
 
 func TestReach(t *testing.T) {

@@ -334,10 +334,7 @@ func interval(c *Cell, name string, decimals func(mean float64) int) string {
 	s, ok := c.Metrics[name]
 	switch {
 	case c.Failed > 0 && (!ok || s.Failed > 0): // and not imputed
-		if c.unsupported() {
-			return "not supported"
-		}
-		return fmt.Sprintf("%d of %d failed", c.Failed, c.Trials)
+		return c.lacks("")
 	case !ok:
 		return "-"
 	case s.Undefined > 0:
