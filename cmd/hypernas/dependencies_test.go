@@ -27,6 +27,7 @@ var mayImport = []struct {
 	{"plugins/plugintest", []string{"plugins", "plugins/conform", "plugins/internal", "plugins/proto"}},
 	{"plugins/scaffold", []string{"std"}},
 	{"plugins", nil},
+	{"internal/nn/fit", []string{"internal", "plugins"}},
 	{"internal", []string{"internal"}},
 	{"spaces", []string{"plugins", "internal", "spaces/registry", "spaces/rows"}},
 	{"predictors", []string{"plugins", "internal", "predictors/feature"}},

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -22,6 +23,7 @@ import (
 // over the pool.
 type embedder struct {
 	o       *plusOptions
+	set     *auxiliary // D_aux, nil without judges
 	joiner  *joiner
 	members []*structural
 	judges  []*judge
@@ -53,13 +55,17 @@ func fingerprintOf(n *plugins.Network) (f fingerprint) {
 			put(int(math.Float64bits(x)))
 		}
 	}
-	put(len(n.Sequence))
+	put(len(n.Sequence), len(n.Cells))
 	for _, s := range n.Sequence {
 		put(s.Cell, s.Repeat)
 		numbers(s.Attrs)
 	}
 	for _, c := range n.Cells {
-		put(len(c.Nodes), len(c.Edges))
+		fixed := 0
+		if c.Fixed {
+			fixed = 1
+		}
+		put(int(c.Role), fixed, len(c.Nodes), len(c.Edges))
 		for _, node := range c.Nodes {
 			put(node.Op)
 			numbers(node.Attrs)
@@ -81,19 +87,22 @@ func (e *embedder) embedded() int {
 }
 
 // newEmbedder returns an embedder without encoders for a pool, which must follow
-// v.
-func newEmbedder(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch) *embedder {
+// v, and D_aux, nil without judges.
+func newEmbedder(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary) *embedder {
 	some := seen(pool)
-	return &embedder{o: o, joiner: newJoiner(v, some.Networks)}
+	return &embedder{o: o, set: set, joiner: newJoiner(v, some.Networks)}
 }
 
 // pretrain trains encoders on a pool, which must follow v: members, of which
 // those of even number learn all targets, the others the costs alone, then
 // judges.
 func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, seed uint64, log func(member int)) (*embedder, error) {
-	e := newEmbedder(o, v, pool)
+	e := newEmbedder(o, v, pool, set)
 	from, err := newSample(ctx, v, e.joiner, pool)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkSize(o.Members * (encoderCount(e.joiner.dim(), o.Width, o.Layers) + headCount(o.Width, from.targets()))); err != nil {
 		return nil, err
 	}
 	for k := range o.Members {
@@ -112,7 +121,10 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 	for k := range o.Judges {
 		rng := rand.New(rand.NewPCG(seed, judgeStream+uint64(k)<<32))
 		some := seen(pool)
-		j := newJudge(o, v, some.Networks, from.targets(), set, rng)
+		j, err := newJudge(o, v, some.Networks, from.targets(), set, rng)
+		if err != nil {
+			return nil, err
+		}
 		if j == nil {
 			break // no weights to generate
 		}
@@ -240,14 +252,16 @@ func scaled(s *feature.Scaling, rows []float64, columns int) []float64 {
 }
 
 // magic begins an artifact; its number rises with the form.
-const magic = "hypernas-plus artifact 2\n"
+const magic = "hypernas-plus artifact 3\n"
 
-// encode returns the embedder as an artifact: the magic; for each encoder, those
-// with a hypernetwork last, its parameters (see [fuse.AppendState]); the count of
-// known losses, and the fingerprint and losses of each; for both scalings the count of columns, their indices, means and factors. All numbers
-// are little-endian.
+// encode returns the embedder as an artifact: the magic; the digest of D_aux,
+// zeros without judges; for each encoder, those with a hypernetwork last, its
+// parameters (see [fuse.AppendState]); the count of known losses, and the
+// fingerprint and losses of each; for both scalings the count of columns, their
+// indices, means and factors. All numbers are little-endian.
 func (e *embedder) encode() []byte {
-	data := []byte(magic)
+	digest := e.set.digest()
+	data := append([]byte(magic), digest[:]...)
 	for _, m := range e.members {
 		data = fuse.AppendState(data, m.parameters())
 	}
@@ -274,19 +288,26 @@ func (e *embedder) encode() []byte {
 // decode reads the artifact that was made of the same pool with the same
 // options.
 func decode(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, artifact []byte) (*embedder, error) {
-	e := newEmbedder(o, v, pool)
-	if err := e.decode(v, pool, set, artifact); err != nil {
+	e := newEmbedder(o, v, pool, set)
+	if err := e.decode(v, pool, artifact); err != nil {
 		return nil, fmt.Errorf("%w: artifact: %w", plugins.ErrInput, err)
 	}
 	return e, nil
 }
 
-func (e *embedder) decode(v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, artifact []byte) error {
+func (e *embedder) decode(v *plugins.Vocabulary, pool *plugins.Batch, artifact []byte) error {
 	data, ok := bytes.CutPrefix(artifact, []byte(magic))
 	if !ok {
 		return errors.New("it is of another predictor or version")
 	}
 	r := bytes.NewReader(data)
+	var digest [sha256.Size]byte
+	if _, err := io.ReadFull(r, digest[:]); err != nil {
+		return err
+	}
+	if digest != e.set.digest() {
+		return errors.New("it was made with other auxiliary images than aux names now: they changed since the pretraining; run with --force, which pretrains again, or into another folder")
+	}
 	rng := rand.New(rand.NewPCG(0, 0)) // every weight is read
 	for range e.o.Members {
 		m := newStructural(e.o, e.joiner.dim(), 1, rng)
@@ -296,7 +317,10 @@ func (e *embedder) decode(v *plugins.Vocabulary, pool *plugins.Batch, set *auxil
 		e.members = append(e.members, m)
 	}
 	for range e.o.Judges {
-		j := newJudge(e.o, v, seen(pool).Networks, 1, set, rng)
+		j, err := newJudge(e.o, v, seen(pool).Networks, 1, e.set, rng)
+		if err != nil {
+			return err
+		}
 		if j == nil {
 			break
 		}

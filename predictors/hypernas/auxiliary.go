@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -68,40 +69,72 @@ func checkAuxiliary(value string) error {
 
 // newAuxiliary returns count images of what the option aux names: generated
 // ones; or images drawn by seed, each at most once, from the training batches
-// data_batch_*.bin of CIFAR-10's archive or of a folder. An error of a folder
-// wraps [plugins.ErrOption]; cifar10 may be nil where there is no archive.
+// data_batch_*.bin of CIFAR-10's archive or of a folder. An error of what a folder
+// holds wraps [plugins.ErrOption]; cifar10 may be nil where there is no archive.
 func newAuxiliary(ctx context.Context, value string, count int, seed uint64, cifar10 Archive) (*auxiliary, error) {
 	if err := checkAuxiliary(value); err != nil {
 		return nil, err
 	}
-	var all *batches
-	var err error
-	switch value {
-	case auxGenerated:
+	if value == auxGenerated {
 		return generated(count, seed), nil
-	case auxCIFAR10:
-		all, err = readArchive(ctx, cifar10)
-	default:
-		all, err = readFolder(ctx, value)
 	}
-	if err == nil && all.images() < count {
-		err = fmt.Errorf("%w: there are %d images in data_batch_*.bin, fewer than aux_pool=%d", plugins.ErrOption, all.images(), count)
+	var all *batches
+	var rows []int
+	draw := func(images int) ([]int, error) {
+		switch {
+		case images == 0:
+			return nil, fmt.Errorf("%w: there are no images: no data_batch_*.bin, or all are empty", plugins.ErrOption)
+		case images < count:
+			return nil, fmt.Errorf("%w: there are %d images in data_batch_*.bin, fewer than aux_pool=%d", plugins.ErrOption, images, count)
+		case images > mostImages:
+			return nil, fmt.Errorf("%w: there are %d images in data_batch_*.bin, more than %d", plugins.ErrOption, images, mostImages)
+		}
+		return rand.New(rand.NewPCG(seed, auxiliaryStream)).Perm(images)[:count], nil
+	}
+	var err error
+	if value == auxCIFAR10 {
+		if all, err = readArchive(ctx, cifar10); err == nil {
+			rows, err = draw(all.images())
+		}
+	} else {
+		all, rows, err = readFolder(ctx, value, draw)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("aux=%s: %w", value, err)
 	}
-	set := all.pick(rand.New(rand.NewPCG(seed, auxiliaryStream)).Perm(all.images())[:count])
+	set := all.pick(rows)
 	if value != auxCIFAR10 {
 		set.note = fmt.Sprintf("aux: %d of %d images of a folder in which sha256sum data_batch_*.bin | sha256sum is %x", count, all.images(), all.digest())
 	}
 	return set, nil
 }
 
+// mostImages is how many images a folder may hold: all are read, for the moments
+// of their colors and for the folder's digest.
+const mostImages = 1 << 20
+
+// digest stands for all images and their classes; zeros where there are none.
+func (a *auxiliary) digest() (d [sha256.Size]byte) {
+	if a == nil {
+		return d
+	}
+	h := sha256.New()
+	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(a.channels)))
+	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(a.classes)))
+	h.Write(a.labels)
+	var word [4]byte
+	for _, x := range a.pixels {
+		h.Write(binary.LittleEndian.AppendUint32(word[:0], math.Float32bits(x)))
+	}
+	h.Sum(d[:0])
+	return d
+}
+
 // auxiliaryStream keeps the random numbers of this draw apart.
 const auxiliaryStream = 0x68797005
 
 // generated returns the first training images of a seed that the project
-// generates. They come class after class.
+// generates. Classes take turns.
 func generated(count int, seed uint64) *auxiliary {
 	from := images.Train(count, seed)
 	set := &auxiliary{channels: 4, classes: images.Classes, labels: from.Labels, pixels: make([]float32, 0, len(from.Pixels))}
@@ -163,10 +196,29 @@ type batches []batch
 type batch struct {
 	name   string
 	digest [sha256.Size]byte
-	labels []uint8
-	// sums is [images, color, 16, 16]: sums of 2 x 2 bytes, which are exact.
-	sums []uint16
+	count  int
+	// kept are the numbers of the images that are kept, rising.
+	kept   []int
+	labels []uint8 // of those kept
+	// sums is [kept, color, 16, 16]: sums of 2 x 2 bytes, which are exact.
+	sums  []uint16
+	color [cifarColors]moments // of all images
 }
+
+// moments sums up integers, so that their order doesn't matter.
+type moments struct {
+	sum, squares uint64
+	low, high    uint16
+}
+
+func (m *moments) add(v uint16) {
+	m.sum += uint64(v)
+	m.squares += uint64(v) * uint64(v)
+	m.low, m.high = min(m.low, v), max(m.high, v)
+}
+
+// errForm says that a file is not in CIFAR-10's form.
+var errForm = errors.New("not in CIFAR-10's binary form")
 
 // readArchive reads the training batches of CIFAR-10's archive.
 func readArchive(ctx context.Context, cifar10 Archive) (*batches, error) {
@@ -178,38 +230,81 @@ func readArchive(ctx context.Context, cifar10 Archive) (*batches, error) {
 		if !isBatch(path.Base(name)) || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return all.add(path.Base(name), bytes.NewReader(body), int64(len(body)))
+		return all.add(ctx, path.Base(name), bytes.NewReader(body), func(int) bool { return true })
 	})
 	if err != nil {
 		return nil, err
 	}
-	return all.whole()
+	slices.SortFunc(all, func(x, y batch) int { return strings.Compare(x.name, y.name) })
+	return &all, nil
 }
 
-// readFolder reads the training batches in a folder. Errors wrap
-// [plugins.ErrOption] but where ctx is done.
-func readFolder(ctx context.Context, folder string) (*batches, error) {
-	entries, err := os.ReadDir(folder)
+// readFolder reads the training batches in a folder, in the order of their
+// names, and keeps the images that draw chooses of so many, which it returns,
+// too. Errors of what is there wrap [plugins.ErrOption].
+func readFolder(ctx context.Context, folder string, draw func(images int) ([]int, error)) (*batches, []int, error) {
+	names, counts, err := countFolder(folder)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", plugins.ErrOption, err)
+		return nil, nil, fmt.Errorf("%w: %w", plugins.ErrOption, err)
+	}
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	rows, err := draw(total)
+	if err != nil {
+		return nil, nil, err
+	}
+	drawn := make(map[int]bool, len(rows))
+	for _, row := range rows {
+		drawn[row] = true
 	}
 	var all batches
-	for _, entry := range entries {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	for i, name := range names {
+		before := all.images()
+		err := all.addFile(ctx, filepath.Join(folder, name), func(image int) bool { return drawn[before+image] })
+		switch {
+		case errors.Is(err, errForm):
+			return nil, nil, fmt.Errorf("%w: %w", plugins.ErrOption, err)
+		case err != nil:
+			return nil, nil, err
+		case all.images()-before != counts[i]:
+			return nil, nil, fmt.Errorf("%s changed while it was read", name)
 		}
+	}
+	return &all, rows, nil
+}
+
+// countFolder returns the names of the training batches in a folder, in order,
+// and how many images each has by its size.
+func countFolder(folder string) (names []string, counts []int, err error) {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, entry := range entries {
 		if !isBatch(entry.Name()) {
 			continue
 		}
-		if err := all.addFile(filepath.Join(folder, entry.Name())); err != nil {
-			return nil, fmt.Errorf("%w: %w", plugins.ErrOption, err)
+		// Opening a pipe would wait for whoever writes into it.
+		info, err := os.Stat(filepath.Join(folder, entry.Name()))
+		if err != nil {
+			return nil, nil, err
 		}
+		if !info.Mode().IsRegular() {
+			return nil, nil, fmt.Errorf("%s is no regular file", entry.Name())
+		}
+		count, rest := info.Size()/cifarRecord, info.Size()%cifarRecord
+		if rest > 0 {
+			return nil, nil, cutShort(entry.Name(), int(count), int(rest))
+		}
+		names, counts = append(names, entry.Name()), append(counts, int(count))
 	}
-	whole, err := all.whole()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", plugins.ErrOption, err)
-	}
-	return whole, nil
+	return names, counts, nil
+}
+
+func cutShort(name string, images, rest int) error {
+	return fmt.Errorf("%s is cut short: after %d images of %d bytes it has %d bytes more", name, images, cifarRecord, rest)
 }
 
 // isBatch reports whether a file of that name holds training images. The test
@@ -218,32 +313,30 @@ func isBatch(name string) bool {
 	return strings.HasPrefix(name, "data_batch_") && strings.HasSuffix(name, ".bin")
 }
 
-func (b *batches) addFile(name string) (err error) {
-	// Opening a pipe would wait for whoever writes into it.
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is no regular file", filepath.Base(name))
-	}
+func (b *batches) addFile(ctx context.Context, name string, keep func(image int) bool) (err error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	return b.add(filepath.Base(name), file, info.Size())
+	return b.add(ctx, filepath.Base(name), file, keep)
 }
 
-// add reads a file of about size bytes.
-func (b *batches) add(name string, r io.Reader, size int64) error {
-	// A batch of CIFAR-10 has 10,000 images; what claims to be larger grows as
-	// it comes.
-	room, sum := int(min(size/cifarRecord, 10000)), sha256.New()
-	one := batch{name: name, labels: make([]uint8, 0, room), sums: make([]uint16, 0, room*cifarPixels)}
+// add reads a file and keeps those of its images for which keep says so, asked in
+// order.
+func (b *batches) add(ctx context.Context, name string, r io.Reader, keep func(image int) bool) error {
+	sum := sha256.New()
+	one := batch{name: name}
+	for c := range one.color {
+		one.color[c].low = math.MaxUint16
+	}
 	buffered := bufio.NewReaderSize(io.TeeReader(r, sum), 1<<16)
 	var record [cifarRecord]byte
-	for {
+	var small [cifarPixels]uint16
+	for ; ; one.count++ {
+		if one.count%1024 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		n, err := io.ReadFull(buffered, record[:])
 		switch {
 		case errors.Is(err, io.EOF):
@@ -251,39 +344,34 @@ func (b *batches) add(name string, r io.Reader, size int64) error {
 			*b = append(*b, one)
 			return nil
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return fmt.Errorf("%s is cut short: after %d images of %d bytes it has %d bytes more", name, len(one.labels), cifarRecord, n)
+			return cutShort(name, one.count, n)
 		case err != nil:
 			return fmt.Errorf("read %s: %w", name, err)
 		case record[0] >= cifarClasses:
-			return fmt.Errorf("%s is not in CIFAR-10's binary form: image %d, counted from 0, has label %d; labels are 0 to %d", name, len(one.labels), record[0], cifarClasses-1)
+			return fmt.Errorf("%s is %w: image %d, counted from 0, has label %d; labels are 0 to %d", name, errForm, one.count, record[0], cifarClasses-1)
 		}
-		one.labels = append(one.labels, record[0])
+		at := 0
 		for color := range cifarColors {
 			plane := record[1+color*cifarSide*cifarSide:]
 			for y := range images.Side {
 				for x := range images.Side {
 					square := plane[2*y*cifarSide+2*x:]
-					one.sums = append(one.sums, uint16(square[0])+uint16(square[1])+uint16(square[cifarSide])+uint16(square[cifarSide+1]))
+					small[at] = uint16(square[0]) + uint16(square[1]) + uint16(square[cifarSide]) + uint16(square[cifarSide+1])
+					one.color[color].add(small[at])
+					at++
 				}
 			}
 		}
+		if keep(one.count) {
+			one.kept, one.labels, one.sums = append(one.kept, one.count), append(one.labels, record[0]), append(one.sums, small[:]...)
+		}
 	}
-}
-
-// whole returns the batches, in the order of their names, or an error if there
-// are no images.
-func (b *batches) whole() (*batches, error) {
-	if b.images() == 0 {
-		return nil, errors.New("there are no images: no data_batch_*.bin, or all are empty")
-	}
-	slices.SortFunc(*b, func(x, y batch) int { return strings.Compare(x.name, y.name) })
-	return b, nil
 }
 
 func (b *batches) images() int {
 	n := 0
 	for i := range *b {
-		n += len((*b)[i].labels)
+		n += (*b)[i].count
 	}
 	return n
 }
@@ -298,18 +386,23 @@ func (b *batches) digest() [sha256.Size]byte {
 }
 
 // pick returns the images of the given numbers, counted through all batches,
-// each color standardized over the pixels of all images.
+// which must have been kept, each color standardized over the pixels of all
+// images.
 func (b *batches) pick(rows []int) *auxiliary {
 	mean, sd := b.moments()
 	set := &auxiliary{channels: 4 * cifarColors, classes: cifarClasses, pixels: make([]float32, 0, len(rows)*cifarPixels)}
 	for _, row := range rows {
 		k := 0
-		for ; row >= len((*b)[k].labels); k++ {
-			row -= len((*b)[k].labels)
+		for ; row >= (*b)[k].count; k++ {
+			row -= (*b)[k].count
 		}
-		set.labels = append(set.labels, (*b)[k].labels[row])
+		at, ok := slices.BinarySearch((*b)[k].kept, row)
+		if !ok {
+			panic("hypernas: an image is picked that was not kept")
+		}
+		set.labels = append(set.labels, (*b)[k].labels[at])
 		for color := range cifarColors {
-			plane := (*b)[k].sums[row*cifarPixels+color*images.Side*images.Side:]
+			plane := (*b)[k].sums[at*cifarPixels+color*images.Side*images.Side:]
 			set.spaceToDepth(func(y, x int) float32 {
 				return float32((float64(plane[y*images.Side+x]) - mean[color]) / sd[color])
 			})
@@ -319,26 +412,21 @@ func (b *batches) pick(rows []int) *auxiliary {
 }
 
 // moments returns the mean and the standard deviation of each color; the latter
-// is 1 where all pixels are the same. Sums are those of integers, so they don't
-// depend on the order.
+// is 1 where all pixels are the same.
 func (b *batches) moments() (mean, sd [cifarColors]float64) {
-	var sum, squares [cifarColors]uint64
-	low, high := [cifarColors]uint16{math.MaxUint16, math.MaxUint16, math.MaxUint16}, [cifarColors]uint16{}
-	for k := range *b {
-		for i, v := range (*b)[k].sums {
-			color := i / (images.Side * images.Side) % cifarColors
-			sum[color] += uint64(v)
-			squares[color] += uint64(v) * uint64(v)
-			low[color], high[color] = min(low[color], v), max(high[color], v)
-		}
-	}
 	n := float64(b.images() * images.Side * images.Side)
 	for c := range mean {
-		mean[c] = float64(sum[c]) / n
+		all := moments{low: math.MaxUint16}
+		for k := range *b {
+			m := &(*b)[k].color[c]
+			all.sum, all.squares = all.sum+m.sum, all.squares+m.squares
+			all.low, all.high = min(all.low, m.low), max(all.high, m.high)
+		}
+		mean[c] = float64(all.sum) / n
 		sd[c] = 1
-		if low[c] < high[c] {
+		if all.low < all.high {
 			// The conversion keeps a compiler from fusing product and difference.
-			sd[c] = math.Sqrt(float64(squares[c])/n - float64(mean[c]*mean[c]))
+			sd[c] = math.Sqrt(float64(all.squares)/n - float64(mean[c]*mean[c]))
 		}
 	}
 	return mean, sd

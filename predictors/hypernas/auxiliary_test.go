@@ -76,13 +76,15 @@ func archive(files map[string][]byte) Archive {
 // inOrder returns all images of a folder, in order.
 func inOrder(t testing.TB, folder string) (*batches, *auxiliary) {
 	t.Helper()
-	all, err := readFolder(t.Context(), folder)
+	all, rows, err := readFolder(t.Context(), folder, func(images int) ([]int, error) {
+		rows := make([]int, images)
+		for i := range rows {
+			rows[i] = i
+		}
+		return rows, nil
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	rows := make([]int, all.images())
-	for i := range rows {
-		rows[i] = i
 	}
 	return all, all.pick(rows)
 }
@@ -236,7 +238,7 @@ func TestAuxiliaryMistakes(t *testing.T) {
 		files[name] = data
 		return files
 	}
-	bad := invented(2, 5)
+	bad := invented(2, 20) // with the others more than the 16 that are asked for
 	bad[3*cifarRecord] = 10
 	folder := func(files map[string][]byte) string { return write(t, files) }
 	pipe := folder(miniature())
@@ -388,7 +390,7 @@ func FuzzBatch(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var all batches
-		err := all.add("data_batch_1.bin", bytes.NewReader(data), int64(len(data)))
+		err := all.add(t.Context(), "data_batch_1.bin", bytes.NewReader(data), func(int) bool { return true })
 		if whole := len(data)%cifarRecord == 0; !whole && err == nil {
 			t.Fatalf("%d bytes are no error", len(data))
 		}

@@ -38,6 +38,11 @@ func newEncoder[T kern.Float](features, width, layers int, norm bool, rng *rand.
 	return c
 }
 
+// encoderCount is how many numbers newEncoder draws, at most.
+func encoderCount(features, width, layers int) int {
+	return (features+1)*width + layers*2*width*(width+2)
+}
+
 // linear draws the weights and bias of an affine map as PyTorch does.
 func linear[T kern.Float](rng *rand.Rand, name string, in, out int) []*fuse.Parameter[T] {
 	return []*fuse.Parameter[T]{

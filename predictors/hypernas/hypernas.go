@@ -5,7 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 
+	"gorgonia.org/gorgonia"
+
+	"github.com/hypernas/hypernas/internal/nn/fit"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
+	"github.com/hypernas/hypernas/internal/nn/kern"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
 )
@@ -21,7 +25,8 @@ type Predictor struct {
 	options    options
 	reader     *reader
 	nodes      *feature.Nodes
-	members    []*member // nil before Fit
+	members    []*model[float32]                 // nil before Fit
+	evaluators map[int][]*fit.Evaluator[network] // of members, by the number of cells
 	mean, sd   float64
 	vocabulary plugins.Vocabulary
 }
@@ -85,19 +90,31 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 			warnings = append(warnings, set.note)
 		}
 	}
-	data := &dataset{nodes: p.nodes, loops: o.Loops}
-	p.mean, p.sd = feature.Moments(t.Labels)
-	for i := range t.Batch.Networks {
-		data.networks = append(data.networks, p.reader.read(&t.Batch.Networks[i]))
-		data.labels = append(data.labels, (t.Labels[i]-p.mean)/p.sd)
+	if err := checkSize(o.Members * parameterCount(&o, p.nodes.Dim(), p.reader.proxy, set)); err != nil {
+		return nil, err
 	}
-	var members []*member
+	p.mean, p.sd = feature.Moments(t.Labels)
+	networks, labels := make([]network, rows), make([]float64, rows)
+	cells := 0
+	for i := range networks {
+		networks[i] = p.reader.read(&t.Batch.Networks[i])
+		labels[i] = (t.Labels[i] - p.mean) / p.sd
+		cells = max(cells, len(networks[i].cells))
+	}
+	var members []*model[float32]
 	for k := range o.Members {
-		m := &member{model: newModel[float32](&p.options, p.nodes.Dim(), p.reader.proxy, set, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))}
-		log := func(epoch int, losses []float64) {
-			t.Log.Info("hypernas: training", "member", k+1, "of", o.Members, "epoch", epoch, "epochs", o.Epochs, "losses", losses)
-		}
-		if err := m.fit(ctx, data, rand.New(rand.NewPCG(t.Seed, orderStream+uint64(k)<<32)), log); err != nil {
+		m := newModel[float32](&p.options, p.nodes.Dim(), p.reader.proxy, set, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))
+		b := &member{model: m, nodes: p.nodes, cells: cells}
+		err := fit.Train(ctx, b, networks, labels, fit.Options{
+			Epochs: o.Epochs, Batch: o.Batch, Loss: b.loss,
+			Adam: fuse.AdamOptions{Decay: o.Decay, Clip: clip}, Rate: fit.OneCycle(o.Rate, warmup),
+			Log: func(epoch int, loss float64) {
+				if epoch%max(o.Epochs/10, 1) == 0 {
+					t.Log.Info("hypernas: training", "member", k+1, "of", o.Members, "epoch", epoch, "epochs", o.Epochs, "loss", loss)
+				}
+			},
+		}, rand.New(rand.NewPCG(t.Seed, orderStream+uint64(k)<<32)))
+		if err != nil {
 			return nil, err
 		}
 		members = append(members, m)
@@ -112,127 +129,62 @@ const (
 	orderStream  = 0x68797002
 )
 
-// dataset is a training set in the encoder's form, with standardized labels.
-type dataset struct {
-	networks []network
-	labels   []float64
-	nodes    *feature.Nodes
-	loops    bool
-}
-
-// member is one trained network, with machines to evaluate it.
-type member struct {
-	model    *model[float32]
-	machines map[shape]*evaluator
-	order    []shape // keys of machines, oldest first
-}
-
-type evaluator struct {
-	machine *fuse.Machine[float32]
-	inputs  *inputs[float32]
-	rows    int
-}
-
 const (
 	warmup = .1 // share of the steps in which the learning rate rises
 	clip   = 5  // largest norm of the gradient
 )
 
-// fit trains the member; log is called now and then with the tasks' losses.
-func (m *member) fit(ctx context.Context, d *dataset, rng *rand.Rand, log func(epoch int, losses []float64)) error {
-	o, rows := m.model.options, len(d.networks)
-	s := shape{networks: min(o.Batch, rows)}
-	for i := range d.networks {
-		s.cells = max(s.cells, len(d.networks[i].cells))
-		s.nodes = max(s.nodes, padded(d.networks[i].nodeCount()))
-	}
-	perEpoch := (rows + s.networks - 1) / s.networks
-	trainer, in, err := m.model.trainer(s, fuse.NewAdam[float32](fuse.AdamOptions{
-		Rate: fuse.OneCycle(o.Rate, o.Epochs*perEpoch, warmup), Decay: o.Decay, Clip: clip,
-	}))
-	if err != nil {
-		return err
-	}
-	tasks := 1
-	if m.model.hypernetwork() {
-		tasks = 2
-	}
-	losses := make([]float64, tasks)
-	for epoch := range o.Epochs {
-		clear(losses)
-		order := rng.Perm(rows)
-		for len(order) > 0 {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			batch := order[:min(len(order), s.networks)]
-			order = order[len(batch):]
-			for b := range s.networks {
-				if b >= len(batch) {
-					in.set(b, d.nodes, d.loops, nil)
-					in.weights[b] = 0
-					continue
-				}
-				in.set(b, d.nodes, d.loops, &d.networks[batch[b]])
-				in.labels[b], in.weights[b] = float32(d.labels[batch[b]]), 1
-			}
-			fuse.DropoutTo(in.dropout, rng, o.Dropout)
-			if tasks > 1 {
-				in.setImages(m.model.auxiliary, rng.IntN(o.AuxiliaryPool/o.TargetImages)*o.TargetImages)
-			}
-			if _, err := trainer.Step(); err != nil {
-				return err
-			}
-			for t := range losses {
-				losses[t] += float64(trainer.Output(t)[0]) / float64(perEpoch)
-			}
-		}
-		if (epoch+1)%max(o.Epochs/10, 1) == 0 {
-			log(epoch+1, losses)
-		}
-	}
-	return nil
+// member is one of the networks that are averaged, for sequences of at most so
+// many cells.
+type member struct {
+	*model[float32]
+	nodes *feature.Nodes
+	cells int
+
+	auxiliaryLoss *gorgonia.Node // of the graph in which it was built last
 }
 
-// padded rounds a number of nodes up, so that few shapes of network are needed.
-func padded(nodes int) int {
-	const step = 4
-	return (nodes + step - 1) / step * step
-}
-
-const (
-	// evaluationRows is the number of networks that are evaluated at once; fewer
-	// where their adjacency matrices would hold more than evaluationCells.
-	evaluationRows  = 64
-	evaluationCells = 1 << 20
-	// machines is how many shapes keep a machine; with more shapes than that,
-	// the oldest one is built again.
-	machines = 8
+var (
+	_ fit.Model[network] = (*member)(nil)
+	_ fit.Bounded        = (*member)(nil)
 )
 
-// evaluator returns a machine for networks with the given numbers of cells and
-// padded nodes.
-func (m *member) evaluator(cells, nodes int) (*evaluator, error) {
-	key := shape{cells: cells, nodes: nodes}
-	if e := m.machines[key]; e != nil {
-		return e, nil
+// Size implements [fit.Model].
+func (m *member) Size(n *network) int { return padded(n.nodeCount()) }
+
+// padded rounds a number of nodes up, so that few shapes of network are needed.
+func padded(nodes int) int { return fit.Pad(nodes, 4) }
+
+// Rows implements [fit.Bounded].
+func (m *member) Rows(nodes int) int { return evaluationRows(m.cells, nodes) }
+
+// evaluationRows is how many networks are evaluated at once, so that their
+// adjacency matrices hold no more than a million numbers.
+func evaluationRows(cells, nodes int) int { return (1 << 20) / max(cells*nodes*nodes, 1) }
+
+// Build implements [fit.Model].
+func (m *member) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Node, set func(int, *network)) {
+	o := m.options
+	in := &inputs[float32]{shape: shape{networks: rows, cells: m.cells, nodes: nodes}}
+	cells, h := m.encode(b.Graph, in)
+	prediction = m.regress(b.Graph, in, h, b.Training)
+	if b.Training {
+		b.Draw(func(rng *rand.Rand) { fuse.DropoutTo(in.dropout, rng, o.Dropout) })
 	}
-	s := key
-	s.networks = min(max(evaluationCells/(cells*nodes*nodes), 1), evaluationRows)
-	machine, in, err := m.model.evaluator(s)
-	if err != nil {
-		return nil, err
+	if b.Training && m.hypernetwork() {
+		in.targets = min(o.TargetBatch, rows)
+		each, counts := m.classify(b.Graph, in, cells)
+		m.auxiliaryLoss = b.Apply(&kern.Mean[float32]{}, each, counts)
+		b.Draw(func(rng *rand.Rand) {
+			in.setImages(m.auxiliary, rng.IntN(o.AuxiliaryPool/o.TargetImages)*o.TargetImages)
+		})
 	}
-	if m.machines == nil {
-		m.machines = make(map[shape]*evaluator)
-	}
-	if len(m.order) == machines {
-		delete(m.machines, m.order[0])
-		m.order = m.order[1:]
-	}
-	e := &evaluator{machine, in, s.networks}
-	m.machines[key], m.order = e, append(m.order, key)
-	return e, nil
+	return prediction, func(k int, n *network) { in.set(k, m.nodes, o.Loops, n) }
+}
+
+// loss is the loss of both tasks.
+func (m *member) loss(b *fit.Builder, prediction, labels, weights *gorgonia.Node) *gorgonia.Node {
+	return m.join(b.Graph, m.regressionLoss(b.Graph, prediction, labels, weights), m.auxiliaryLoss)
 }
 
 // Predict implements [plugins.Predictor]. Values are on the labels' scale.
@@ -248,39 +200,26 @@ func (p *Predictor) predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 	if p.members == nil {
 		return nil, plugins.ErrNotFitted
 	}
-	networks := make([]network, b.Len())
-	waiting := make(map[shape][]int)
-	var shapes []shape
-	for i := range networks {
-		networks[i] = p.reader.read(&b.Networks[i])
-		s := shape{cells: len(networks[i].cells), nodes: padded(networks[i].nodeCount())}
-		if waiting[s] == nil {
-			shapes = append(shapes, s)
+	networks := make(map[int][]network) // by their numbers of cells
+	rows := make(map[int][]int)
+	var lengths []int
+	for i := range b.Networks {
+		n := p.reader.read(&b.Networks[i])
+		cells := len(n.cells)
+		if rows[cells] == nil {
+			lengths = append(lengths, cells)
 		}
-		waiting[s] = append(waiting[s], i)
+		networks[cells], rows[cells] = append(networks[cells], n), append(rows[cells], i)
 	}
 	values := make([]float64, b.Len())
-	for _, m := range p.members {
-		for _, s := range shapes {
-			e, err := m.evaluator(s.cells, s.nodes)
-			if err != nil {
+	for _, cells := range lengths {
+		own := make([]float64, len(rows[cells]))
+		for _, e := range p.evaluatorsOf(cells) {
+			if err := e.PredictTo(ctx, own, networks[cells]); err != nil {
 				return nil, err
 			}
-			for rows := waiting[s]; len(rows) > 0; {
-				if ctx.Err() != nil {
-					return nil, ctx.Err()
-				}
-				block := rows[:min(len(rows), e.rows)]
-				rows = rows[len(block):]
-				for k, row := range block {
-					e.inputs.set(k, p.nodes, p.options.Loops, &networks[row])
-				}
-				if err := e.machine.Run(); err != nil {
-					return nil, err
-				}
-				for k, row := range block {
-					values[row] += float64(e.machine.Output(0)[k])
-				}
+			for k, row := range rows[cells] {
+				values[row] += own[k]
 			}
 		}
 	}
@@ -288,4 +227,20 @@ func (p *Predictor) predict(ctx context.Context, b *plugins.Batch) ([]float64, e
 		values[i] = p.mean + p.sd*values[i]/float64(len(p.members))
 	}
 	return values, nil
+}
+
+// evaluatorsOf returns evaluators of all members for sequences of so many cells.
+// With more lengths than a few, they are made again.
+func (p *Predictor) evaluatorsOf(cells int) []*fit.Evaluator[network] {
+	const lengths = 4
+	if e := p.evaluators[cells]; e != nil {
+		return e
+	}
+	if p.evaluators == nil || len(p.evaluators) == lengths {
+		p.evaluators = make(map[int][]*fit.Evaluator[network])
+	}
+	for _, m := range p.members {
+		p.evaluators[cells] = append(p.evaluators[cells], fit.NewEvaluator(&member{model: m, nodes: p.nodes, cells: cells}))
+	}
+	return p.evaluators[cells]
 }

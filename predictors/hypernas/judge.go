@@ -41,14 +41,18 @@ const longest = 64
 const lossWeight = .3
 
 // newJudge draws a judge of architectures like those given, which must follow
-// v; nil where there are no weights to generate.
-func newJudge(o *plusOptions, v *plugins.Vocabulary, networks []plugins.Network, targets int, set *auxiliary, rng *rand.Rand) *judge {
+// v; nil where there are no weights to generate. It returns an error wrapping
+// [plugins.ErrOption] if judges like it are too large.
+func newJudge(o *plusOptions, v *plugins.Vocabulary, networks []plugins.Network, targets int, set *auxiliary, rng *rand.Rand) (*judge, error) {
 	own := defaults()
 	own.Global, own.Width, own.Layers, own.Hidden, own.Dropout = o.Global, o.Width, o.Layers, o.Width, 0
 	own.TargetBatch, own.AuxiliaryPool = o.TargetBatch, o.AuxiliaryPool
 	j := &judge{o: o, reader: newReader(v, true, networks), nodes: feature.NewNodes(v, networks, sequence), targets: targets}
 	if len(j.reader.proxy.heads) == 0 {
-		return nil
+		return nil, nil
+	}
+	if err := checkSize(o.Judges * (parameterCount(&own, j.nodes.Dim(), j.reader.proxy, set) + headCount(o.Width, targets))); err != nil {
+		return nil, err
 	}
 	for i := range networks {
 		j.cells = max(j.cells, len(sequence(&networks[i])))
@@ -56,8 +60,11 @@ func newJudge(o *plusOptions, v *plugins.Vocabulary, networks []plugins.Network,
 	j.cells = min(j.cells, longest)
 	j.model = newModel[float32](&own, j.nodes.Dim(), j.reader.proxy, set, rng)
 	j.head = [2]fit.Linear{fit.NewLinear(rng, "head", o.Width, o.Width), fit.NewLinear(rng, "head output", o.Width, max(targets, 1))}
-	return j
+	return j, nil
 }
+
+// headCount is how many numbers the head of an encoder has that predicts targets.
+func headCount(width, targets int) int { return (width + 1) * (width + max(targets, 1)) }
 
 // read returns n as the judge reads it.
 func (j *judge) read(n *plugins.Network) network {
@@ -77,7 +84,13 @@ func (e *example) judged(j *judge, n *plugins.Network) {
 	e.network, e.fingerprint = j.read(n), fingerprintOf(n)
 }
 
-var _ fit.Model[example] = (*judge)(nil)
+var (
+	_ fit.Model[example] = (*judge)(nil)
+	_ fit.Bounded        = (*judge)(nil)
+)
+
+// Rows implements [fit.Bounded].
+func (j *judge) Rows(nodes int) int { return evaluationRows(j.cells, nodes) }
 
 // Size implements [fit.Model].
 func (j *judge) Size(e *example) int { return padded(e.network.nodeCount()) }
@@ -135,15 +148,31 @@ func (j *judge) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Nod
 // images.
 type verdict struct{ *judge }
 
+var _ fit.Bounded = verdict{}
+
+// Rows implements [fit.Bounded]: of an architecture the target network's images
+// behind each cell, before and after normalization.
+func (j verdict) Rows(nodes int) int {
+	positions := thin(j.cells, j.options.TargetCells)
+	maps := 4
+	for _, at := range positions {
+		maps += j.reader.proxy.repeats(at)
+	}
+	numbers := maps * j.o.JudgeImages * j.options.TargetWidth * auxiliarySide * auxiliarySide
+	return max(min(j.judge.Rows(nodes), (1<<25)/numbers), 1)
+}
+
 // Build implements [fit.Model]. The prediction is the loss, [rows].
 func (j verdict) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Node, set func(int, *example)) {
 	m, o := *j.model, *j.options
 	o.TargetImages = j.o.JudgeImages
 	m.options = &o
-	in := &inputs[float32]{shape: shape{networks: rows, cells: j.cells, nodes: nodes}, targets: rows}
+	in := &inputs[float32]{shape: shape{networks: rows, cells: j.cells, nodes: nodes}, targets: rows, forget: true}
 	cells, _ := m.encode(b.Graph, in)
 	losses, _ := m.classify(b.Graph, in, cells)
-	in.setImages(j.auxiliary, 0)
+	if b.Err() == nil {
+		in.setImages(j.auxiliary, 0)
+	}
 	return losses, func(k int, e *example) {
 		if e == nil {
 			in.set(k, j.nodes, true, nil)

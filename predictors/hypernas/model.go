@@ -10,6 +10,7 @@ import (
 
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/internal/nn/kern"
+	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
@@ -54,6 +55,31 @@ func newModel[T kern.Float](o *options, features int, p *proxy, set *auxiliary, 
 	return m
 }
 
+// parameterCount is how many numbers newModel draws.
+func parameterCount(o *options, features int, p *proxy, set *auxiliary) int {
+	n := encoderCount(features, o.Width, o.Layers) + (o.Width+1)*o.Hidden + o.Hidden + 1
+	if set == nil {
+		return n
+	}
+	heads, wide := p.kernels(o.TargetWidth)
+	for _, h := range heads {
+		n += (o.Width+1)*o.Hidden + (o.Hidden+1)*h.Weights(o.TargetWidth, wide)
+	}
+	if p.attends() {
+		n += o.TargetWidth * auxiliarySide / 2 * auxiliarySide / 2
+	}
+	return n + o.TargetWidth*set.channels*9 + (o.TargetWidth+1)*set.classes + 2
+}
+
+// checkSize returns an error wrapping [plugins.ErrOption] if so many parameters
+// are too many to be drawn.
+func checkSize(parameters int) error {
+	if err := fuse.CheckSize(parameters); err != nil {
+		return fmt.Errorf("%w: the parameters of all encoders: %w", plugins.ErrOption, err)
+	}
+	return nil
+}
+
 // hypernetworkParameters returns the weights of the hypernetwork, and what all
 // target networks share; none without a hypernetwork.
 func (m *model[T]) hypernetworkParameters() []*fuse.Parameter[T] {
@@ -80,8 +106,9 @@ type inputs[T kern.Float] struct {
 	features                      int
 	rows, forward, backward, mask [][]T
 	share                         []T // [networks, cells], the mean's weights
-	dropout, labels, weights      []T
-	targets                       int // networks whose target network is evaluated
+	dropout                       []T
+	targets                       int  // networks whose target network is evaluated
+	forget                        bool // without training
 	proxy                         *proxy
 	channels                      int // of the target networks' images
 	targetCells                   []targetCell[T]
@@ -149,42 +176,26 @@ func (m *model[T]) regress(g *fuse.Graph[T], in *inputs[T], h *gorgonia.Node, tr
 	return g.Apply(&kern.Linear[T]{}, x, g.Param(m.regressor[2]), g.Param(m.regressor[3]))
 }
 
-// trainer is the model's losses on batches of one shape. Its outputs are the
-// losses of the tasks: regression and, with a hypernetwork, classification.
-func (m *model[T]) trainer(s shape, solver gorgonia.Solver) (*fuse.Trainer[T], *inputs[T], error) {
-	g := fuse.NewGraph[T]()
-	in := &inputs[T]{shape: s}
-	cells, h := m.encode(g, in)
-	prediction := m.regress(g, in, h, true)
-	var labels, weights *gorgonia.Node
-	labels, in.labels = g.Input("labels", s.networks)
-	weights, in.weights = g.Input("weights", s.networks)
+// regressionLoss returns the regressor's loss, a scalar, for predictions
+// [networks, 1], labels and weights [networks].
+func (m *model[T]) regressionLoss(g *fuse.Graph[T], prediction, labels, weights *gorgonia.Node) *gorgonia.Node {
 	loss := g.Apply(&kern.MSE[T]{}, prediction, labels, weights)
-	if m.options.Rank > 0 {
-		factor, data := g.Input("rank weight", 1)
-		data[0] = T(m.options.Rank)
-		rank := g.Apply(&kern.PairwiseSoftplus[T]{Slope: 2}, prediction, labels, weights)
-		loss = g.Apply(&kern.Add[T]{}, loss, g.Apply(&kern.Scale[T]{}, rank, factor))
+	if m.options.Rank == 0 {
+		return loss
 	}
-	if !m.hypernetwork() {
-		t, err := fuse.NewTrainer(g, solver, loss, loss)
-		return t, in, err
-	}
-	in.targets = min(m.options.TargetBatch, s.networks)
-	each, counts := m.classify(g, in, cells)
-	auxiliary := g.Apply(&kern.Mean[T]{}, each, counts)
-	total := g.Apply(&kern.AdaptiveLoss[T]{Q: m.options.Q, Attached: m.options.Attached}, loss, auxiliary, g.Param(m.u))
-	t, err := fuse.NewTrainer(g, solver, total, loss, auxiliary)
-	return t, in, err
+	factor, data := g.Input("rank weight", 1)
+	data[0] = T(m.options.Rank)
+	rank := g.Apply(&kern.PairwiseSoftplus[T]{Slope: 2}, prediction, labels, weights)
+	return g.Apply(&kern.Add[T]{}, loss, g.Apply(&kern.Scale[T]{}, rank, factor))
 }
 
-// evaluator predicts batches of one shape.
-func (m *model[T]) evaluator(s shape) (*fuse.Machine[T], *inputs[T], error) {
-	g := fuse.NewGraph[T]()
-	in := &inputs[T]{shape: s}
-	_, h := m.encode(g, in)
-	machine, err := fuse.NewMachine(g, m.regress(g, in, h, false))
-	return machine, in, err
+// join returns the adaptive loss of both tasks; regression's alone where there
+// is no hypernetwork.
+func (m *model[T]) join(g *fuse.Graph[T], regression, auxiliary *gorgonia.Node) *gorgonia.Node {
+	if !m.hypernetwork() {
+		return regression
+	}
+	return g.Apply(&kern.AdaptiveLoss[T]{Q: m.options.Q, Attached: m.options.Attached}, regression, auxiliary, g.Param(m.u))
 }
 
 // set writes a network as number b of the batch; nil empties its place.

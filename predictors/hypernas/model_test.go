@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"gorgonia.org/gorgonia"
+
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/internal/nn/kern"
 	"github.com/hypernas/hypernas/plugins"
@@ -96,6 +98,44 @@ func TestWholeGradient(t *testing.T) {
 			}
 		})
 	}
+}
+
+// task is a network for tests, in any precision, and the memory of its inputs.
+type task[T kern.Float] struct {
+	*inputs[T]
+	labels, weights []T // [networks]
+}
+
+// trainer is the model's joint loss on batches of one shape. Its outputs are the
+// losses of the tasks: regression and, with a hypernetwork, classification.
+func (m *model[T]) trainer(s shape, solver gorgonia.Solver) (*fuse.Trainer[T], *task[T], error) {
+	g := fuse.NewGraph[T]()
+	in := &task[T]{inputs: &inputs[T]{shape: s}}
+	cells, h := m.encode(g, in.inputs)
+	prediction := m.regress(g, in.inputs, h, true)
+	var outputs []*gorgonia.Node
+	var auxiliary *gorgonia.Node
+	if m.hypernetwork() {
+		in.targets = min(m.options.TargetBatch, s.networks)
+		each, counts := m.classify(g, in.inputs, cells)
+		auxiliary = g.Apply(&kern.Mean[T]{}, each, counts)
+		outputs = append(outputs, auxiliary)
+	}
+	var labels, weights *gorgonia.Node
+	labels, in.labels = g.Input("labels", s.networks)
+	weights, in.weights = g.Input("weights", s.networks)
+	loss := m.regressionLoss(g, prediction, labels, weights)
+	t, err := fuse.NewTrainer(g, solver, m.join(g, loss, auxiliary), append([]*gorgonia.Node{loss}, outputs...)...)
+	return t, in, err
+}
+
+// evaluator predicts batches of one shape.
+func (m *model[T]) evaluator(s shape) (*fuse.Machine[T], *inputs[T], error) {
+	g := fuse.NewGraph[T]()
+	in := &inputs[T]{shape: s}
+	_, h := m.encode(g, in)
+	machine, err := fuse.NewMachine(g, m.regress(g, in, h, false))
+	return machine, in, err
 }
 
 // parameters returns all weights.

@@ -51,16 +51,16 @@ func defaults() options {
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
 func (o *options) check() error {
 	if err := cmp.Or(
-		feature.CheckRange("width", o.Width, 1, 4096),
-		feature.CheckRange("layers", o.Layers, 1, 64),
-		feature.CheckRange("hidden", o.Hidden, 1, 4096),
+		feature.CheckRange("width", o.Width, 1, 1024),
+		feature.CheckRange("layers", o.Layers, 1, 32),
+		feature.CheckRange("hidden", o.Hidden, 1, 1024),
 		feature.CheckRange("epochs", o.Epochs, 1, 1e6),
 		feature.CheckRange("batch", o.Batch, 1, 4096),
 		feature.CheckRange("members", o.Members, 1, 100),
-		feature.CheckRange("target_batch", o.TargetBatch, 1, 4096),
+		feature.CheckRange("target_batch", o.TargetBatch, 1, 1024),
 		feature.CheckRange("target_cells", o.TargetCells, 1, 1024),
-		feature.CheckRange("target_width", o.TargetWidth, 1, 256),
-		checkMultiple("target_images", o.TargetImages, 16, 4096, 16),
+		feature.CheckRange("target_width", o.TargetWidth, 1, 64),
+		checkMultiple("target_images", o.TargetImages, 16, 1024, 16),
 		feature.CheckRange("q", o.Q, 1, 10),
 		feature.CheckRange("rank", o.Rank, 0, 1e3),
 		feature.CheckRange("dropout", o.Dropout, 0, .9),
@@ -70,7 +70,7 @@ func (o *options) check() error {
 	); err != nil {
 		return err
 	}
-	return checkMultiple("aux_pool", o.AuxiliaryPool, o.TargetImages, 1<<20, o.TargetImages)
+	return checkMultiple("aux_pool", o.AuxiliaryPool, o.TargetImages, 1<<16, o.TargetImages)
 }
 
 // checkMultiple is [feature.CheckRange] of a multiple of a number.

@@ -343,7 +343,7 @@ func (p *proxy) targetNodes(c *cell, s *plugins.Step, images, base int) []target
 				continue
 			}
 			// Of n operations the seen-th is kept if a multiple of n/mostOperations
-			// lies in [seen, seen+1).
+			// lies in (seen-1, seen].
 			if seen*mostOperations%weighted >= mostOperations {
 				nodes[i].code = kern.CellPass
 			}

@@ -21,7 +21,10 @@ import (
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
-// Version rises whenever predictions with equal options change.
+// Version rises whenever predictions with equal options change. Since 1 was
+// first run, steps that would take too much memory take fewer architectures (see
+// mostNumbers); it stays 1, since no run of the defaults on a space of this
+// project is one of them.
 const Version = 1
 
 // options are what a user may choose.
@@ -100,28 +103,29 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 
 // Fit implements [plugins.Predictor].
 func (p *Predictor) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
-	if err := p.fit(ctx, t); err != nil {
+	warnings, err := p.fit(ctx, t)
+	if err != nil {
 		return plugins.Fitted{}, fmt.Errorf("fit nao: %w", err)
 	}
-	return plugins.Fitted{}, nil
+	return plugins.Fitted{Warnings: warnings}, nil
 }
 
-func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
+func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []string, err error) {
 	o := defaults()
 	if err := plugins.SetOptions(&o, t.Options); err != nil {
-		return err
+		return nil, err
 	}
 	if err := o.check(); err != nil {
-		return err
+		return nil, err
 	}
 	if err := feature.CheckLabels(t.Labels, t.Batch.Len()); err != nil {
-		return err
+		return nil, err
 	}
 	*p = Predictor{options: o, vocabulary: t.Vocabulary}
 	graphs := make([]feature.Graph, t.Batch.Len())
 	for i := range graphs {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 		graphs[i] = feature.Join(&p.vocabulary, &t.Batch.Networks[i], o.Prune)
 	}
@@ -136,44 +140,49 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) error {
 	feature.LabelsTo(labels, t.Labels, o.Label)
 	rng := rand.New(rand.NewPCG(t.Seed, stream))
 	m := newModel(&p.options, p.language.size, rng)
-	// Steps of equal size: of 156 architectures 78, not 100 and 56, since a short
-	// step costs as much as a full one.
 	batch, err := o.rows(longest)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	if batch < min(o.Batch, len(sequences)) {
+		warnings = append(warnings, fmt.Sprintf("an architecture makes a sequence of %d tokens, of which a step of nao takes at most %d with width=%d, not batch=%d", longest, batch, o.Width, o.Batch))
+	}
+	// Steps of equal size: of 156 architectures 78, not 100 and 56, since a short
+	// step costs as much as a full one.
 	steps := (len(sequences) + batch - 1) / batch
 	err = fit.Train(ctx, m, sequences, labels, fit.Options{
 		Epochs: o.Epochs, Batch: (len(sequences) + steps - 1) / steps, Loss: m.loss,
 		Adam: fuse.AdamOptions{Decay: o.Decay, Coupled: true, Clip: 5}, Rate: fit.Constant(o.Rate),
 	}, rng)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.evaluator = fit.NewEvaluator(m)
-	return nil
+	return warnings, nil
 }
 
 // mostNumbers and mostPairs bound the sequences of a training step: the tokens
 // times their width, and the pairs of tokens that attention weighs. Of both,
-// what training keeps comes to a gigabyte or so. 100 of AutoFormer's sequences of
-// 320 tokens, the longest of this project's spaces, lie below them at the default
-// width.
+// what training keeps comes to a gigabyte or two. 100 of AutoFormer's sequences of
+// 320 tokens, the longest of this project's spaces, lie below them up to width 131,
+// and 100 of 40 tokens at any width.
 const (
-	mostNumbers = 1 << 21
+	mostNumbers = 1 << 22
 	mostPairs   = 1 << 24
 )
 
 // rows returns how many sequences a step takes where the longest has so many
-// tokens. It returns an error wrapping plugins.ErrUnsupported where one is too
-// many.
+// tokens. Where one is too many it returns an error wrapping plugins.ErrOption if
+// a smaller width would do, else plugins.ErrUnsupported.
 func (o *options) rows(longest int) (int, error) {
-	rows := min(o.Batch, mostNumbers/o.Width/longest, mostPairs/(longest*longest))
-	if rows < 1 {
-		return 0, fmt.Errorf("%w: an architecture makes a sequence of %d tokens; with width=%d it takes %d", plugins.ErrUnsupported,
-			longest, o.Width, min(mostNumbers/o.Width, 1<<12))
+	const most = 1 << 12 // its square is mostPairs
+	switch {
+	case longest > most:
+		return 0, fmt.Errorf("%w: an architecture makes a sequence of %d tokens; nao takes at most %d", plugins.ErrUnsupported, longest, most)
+	case longest*o.Width > mostNumbers:
+		return 0, fmt.Errorf("%w: width=%d; with a sequence of %d tokens, which an architecture makes, it takes 1 to %d", plugins.ErrOption, o.Width, longest, mostNumbers/longest)
 	}
-	return rows, nil
+	return min(o.Batch, mostNumbers/o.Width/longest, mostPairs/(longest*longest)), nil
 }
 
 // stream keeps nao's random numbers apart from those of other predictors with

@@ -10,7 +10,8 @@ import (
 const (
 	// evaluationRows is the number of examples that are evaluated at once; fewer
 	// where their sizes add up to more than evaluationSize, or matrices of size x
-	// size for each would hold more than evaluationCells numbers.
+	// size for each would hold more than evaluationCells numbers, or the model is
+	// [Bounded].
 	evaluationRows  = 64
 	evaluationSize  = 1 << 10
 	evaluationCells = 1 << 20
@@ -44,7 +45,8 @@ func NewEvaluator[E any](m Model[E]) *Evaluator[E] {
 // PredictTo writes the prediction for each example to dst, which holds one
 // number for each, or, where the model's prediction is a row of numbers, so many
 // for each. A prediction doesn't depend on the other examples. It returns ctx's
-// error soon after ctx is done.
+// error soon after ctx is done, and an error wrapping [plugins.ErrOption] where
+// the network is too large.
 func (v *Evaluator[E]) PredictTo(ctx context.Context, dst []float64, examples []E) error {
 	if len(examples) == 0 {
 		return nil
@@ -105,15 +107,22 @@ func (v *Evaluator[E]) network(size int) (*network[E], error) {
 		return n, nil
 	}
 	b := &Builder{Graph: fuse.NewGraph[float32]()}
-	n := &network[E]{Builder: b, rows: max(min(evaluationRows, evaluationSize/max(size, 1), evaluationCells/max(size*size, 1)), 1)}
+	n := &network[E]{Builder: b, rows: min(evaluationRows, evaluationSize/max(size, 1), evaluationCells/max(size*size, 1))}
+	if bounded, ok := v.model.(Bounded); ok {
+		n.rows = min(n.rows, bounded.Rows(size))
+	}
+	n.rows = max(n.rows, 1)
 	prediction, set := v.model.Build(b, n.rows, size)
+	if err := b.Err(); err != nil {
+		return nil, built(err)
+	}
 	n.set = set
 	for k := range n.rows {
 		set(k, nil)
 	}
 	var err error
 	if n.machine, err = fuse.NewMachine(b.Graph, prediction); err != nil {
-		return nil, fmt.Errorf("build network: %w", err)
+		return nil, built(err)
 	}
 	if len(v.order) == machines {
 		delete(v.networks, v.order[0])

@@ -11,6 +11,7 @@ package fit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -18,6 +19,7 @@ import (
 
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/internal/nn/kern"
+	"github.com/hypernas/hypernas/plugins"
 )
 
 // Model is a network on examples of type E.
@@ -31,6 +33,26 @@ type Model[E any] interface {
 	// an example as one row of the batch. A nil example stands for a row that
 	// does not count; what it computes must stay finite.
 	Build(b *Builder, rows, size int) (prediction *gorgonia.Node, set func(row int, e *E))
+}
+
+// Bounded is a model of whose rows few are evaluated at once, since they take
+// more memory than their size lets suppose.
+type Bounded interface {
+	// Rows returns how many rows of a size are evaluated at once, at most.
+	Rows(size int) int
+}
+
+// built returns err, of a network that could not be built, wrapping
+// [plugins.ErrOption] where the network is too large.
+func built(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fuse.ErrTooLarge):
+		return fmt.Errorf("%w: %w", plugins.ErrOption, err)
+	default:
+		return fmt.Errorf("build network: %w", err)
+	}
 }
 
 // Pad rounds a number of nodes up to a multiple of step, so that few sizes of
@@ -162,7 +184,8 @@ func OneCycle(rate, warmup float64) Rate {
 
 // Train trains the parameters of m on examples and their labels, which should
 // be standardized, and are nil where there is no [Loss]. It returns ctx's error
-// soon after ctx is done.
+// soon after ctx is done, and an error wrapping [plugins.ErrOption] where the
+// network is too large.
 func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float64, o Options, rng *rand.Rand) error {
 	if len(examples) == 0 || o.Loss != nil && len(labels) != len(examples) {
 		panic("fit: there must be examples, and a label for each")
@@ -178,6 +201,9 @@ func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float6
 	b := &Builder{Graph: fuse.NewGraph[float32](), Training: true}
 	b.Interrupt(ctx.Err)
 	prediction, set := m.Build(b, batch, size)
+	if err := b.Err(); err != nil {
+		return built(err)
+	}
 	labelNode, labelData := b.Input("labels", batch)
 	weightNode, weights := b.Input("weights", batch)
 	losses := b.losses
@@ -192,7 +218,7 @@ func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float6
 	adam.Rate = o.Rate(o.Epochs*perEpoch, o.Epochs)
 	trainer, err := fuse.NewTrainer(b.Graph, fuse.NewAdam[float32](adam), loss)
 	if err != nil {
-		return fmt.Errorf("build network: %w", err)
+		return built(err)
 	}
 	for epoch := range o.Epochs {
 		order := rng.Perm(len(examples))

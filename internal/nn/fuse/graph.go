@@ -22,9 +22,14 @@ type Parameter[T kern.Float] struct {
 	Data  []T
 }
 
-// NewParameter returns a parameter of zeros.
+// NewParameter returns a parameter of zeros. One that is too large for any graph
+// has no memory; graphs refuse it.
 func NewParameter[T kern.Float](name string, shape ...int) *Parameter[T] {
-	return &Parameter[T]{Name: name, Shape: shape, Data: make([]T, kern.Size(shape))}
+	p := &Parameter[T]{Name: name, Shape: shape}
+	if n := bounded(shape); n <= Largest {
+		p.Data = make([]T, n)
+	}
+	return p
 }
 
 // Fill sets every element to v and returns p.
@@ -85,26 +90,48 @@ func NewGraph[T kern.Float]() *Graph[T] {
 	return &Graph[T]{graph: gorgonia.NewGraph(), trains: make(map[*gorgonia.Node]bool)}
 }
 
-// largest is how many numbers the tensors of a graph may hold: 1 GiB of float32,
-// and about as much again for gradients and scratch.
-const largest = 1 << 28
+// Largest is how many numbers the tensors of a graph may hold, with what its
+// kernels report as scratch: 1 GiB of float32, and about as much again for
+// gradients. Who draws many parameters before there is a graph counts them with
+// [CheckSize].
+const Largest = 1 << 28
 
-// grow counts a tensor, and fails where all are too much: what a user's options
-// ask for is refused before it is computed.
-func (g *Graph[T]) grow(shape []int) {
+// CheckSize returns an error wrapping [ErrTooLarge] if so many numbers are more
+// than a graph may hold.
+func CheckSize(numbers int) error {
+	if numbers > Largest {
+		return fmt.Errorf("%w: over %d million numbers; take smaller options (widths, heads, layers, batch, images)", ErrTooLarge, Largest/1_000_000)
+	}
+	return nil
+}
+
+// ErrTooLarge says that a network would take more memory than it may.
+var ErrTooLarge = errors.New("network too large")
+
+// bounded is [kern.Size] up to Largest, and more than that, but no overflow,
+// beyond.
+func bounded(shape []int) int {
 	size := 1
 	for _, d := range shape {
-		if size *= d; size > largest {
-			break
+		if size *= d; size > Largest {
+			return Largest + 1
 		}
 	}
-	if g.size += size; g.size > largest {
-		g.fail(fmt.Errorf("%w: a network of over %d million numbers; take smaller options (widths, heads, layers, batch)", ErrTooLarge, largest/1_000_000))
+	return size
+}
+
+// grow counts numbers, and fails where all are too much: what a user's options
+// ask for is refused before it is computed.
+func (g *Graph[T]) grow(numbers int) {
+	g.size = min(g.size+numbers, Largest+1)
+	if err := CheckSize(g.size); err != nil {
+		g.fail(err)
 	}
 }
 
-// ErrTooLarge says that a graph would take more memory than it may.
-var ErrTooLarge = errors.New("network too large")
+// Err returns the first error, before which nothing should be written to the
+// memory of inputs.
+func (g *Graph[T]) Err() error { return g.err }
 
 // fail keeps the first error.
 func (g *Graph[T]) fail(err error) {
@@ -134,10 +161,16 @@ func (g *Graph[T]) leaf(name string, shape []int, data []T) *gorgonia.Node {
 }
 
 // Input adds a tensor of data and returns its memory too: what stands there
-// when the graph runs is what it computes with.
+// when the graph runs is what it computes with. Once the graph has an error, an
+// input has memory only if it is small, so that factors and the like can be
+// written at once; ask Err before writing more.
 func (g *Graph[T]) Input(name string, shape ...int) (*gorgonia.Node, []T) {
-	g.grow(shape)
-	data := make([]T, kern.Size(shape))
+	const small = 1 << 22
+	n := bounded(shape)
+	if g.grow(n); g.err != nil && n > small {
+		return nil, nil
+	}
+	data := make([]T, n)
 	return g.leaf(name, shape, data), data
 }
 
@@ -146,7 +179,7 @@ func (g *Graph[T]) Param(p *Parameter[T]) *gorgonia.Node {
 	if i := slices.Index(g.params, p); i >= 0 {
 		return g.nodes[i]
 	}
-	g.grow(p.Shape)
+	g.grow(bounded(p.Shape))
 	n := g.leaf(p.Name, p.Shape, p.Data)
 	g.params, g.nodes = append(g.params, p), append(g.nodes, n)
 	g.trains[n] = true
@@ -181,7 +214,11 @@ func (g *Graph[T]) apply(k kern.Kernel[T], in []*gorgonia.Node) (*gorgonia.Node,
 	if err != nil {
 		return nil, err
 	}
-	if g.grow(shape); g.err != nil {
+	g.grow(bounded(shape))
+	if s, ok := k.(kern.Scratcher); ok {
+		g.grow(s.Scratch())
+	}
+	if g.err != nil {
 		return nil, g.err
 	}
 	for i, n := range in {

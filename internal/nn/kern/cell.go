@@ -34,11 +34,17 @@ type Cell[T Float] struct {
 	Heads   []Head
 	Wide    int
 	Earlier bool
+	// Weighted is how many nodes of an architecture have weights at most; 0 is
+	// all. Scratch counts with it.
+	Weighted int
+	// Forget keeps nothing of an architecture after it is evaluated. There is no
+	// Backward.
+	Forget bool
 
 	a, ax, n int
 	earlier  int // architectures of the second input
 	m        maps
-	nodes    []cellNode[T] // [A, N]
+	nodes    []cellNode[T] // [A, N], or [N] of one architecture after the other
 	grads    [][]T         // [N], of one architecture
 	work     cellWork[T]
 }
@@ -91,8 +97,35 @@ func (k *Cell[T]) Shape(in ...[]int) ([]int, error) {
 			return nil, err
 		}
 	}
-	k.nodes, k.grads, k.work = make([]cellNode[T], k.a*k.n), make([][]T, k.n), cellWork[T]{}
+	k.nodes, k.grads, k.work = make([]cellNode[T], k.kept()*k.n), make([][]T, k.n), cellWork[T]{}
 	return k.m.shape(k.a), nil
+}
+
+// kept is how many architectures have nodes of their own.
+func (k *Cell[T]) kept() int {
+	if k.Forget {
+		return 1
+	}
+	return k.a
+}
+
+// Scratch implements [Scratcher]: a value for each node, and for the backward
+// pass its gradient in one architecture; of nodes with weights also what the
+// head with the most keeps.
+func (k *Cell[T]) Scratch() int {
+	weighted, most := k.n, 0
+	if k.Weighted > 0 {
+		weighted = min(k.Weighted, k.n)
+	}
+	for _, h := range k.Heads {
+		most = max(most, h.keeps(k.m, k.Wide))
+	}
+	values := k.n * k.wide(k.Wide).size()
+	total := k.kept() * (values + weighted*most)
+	if !k.Forget {
+		total += values
+	}
+	return total
 }
 
 // first is the number of inputs that are images.
@@ -109,7 +142,8 @@ func (k *Cell[T]) Differentiable(i int) bool { return i < k.first() || i >= k.fi
 // graph returns the nodes, the edges and the output node of architecture a.
 func (k *Cell[T]) graph(in [][]T, a int) (nodes []cellNode[T], edges []T, output int) {
 	f := k.first()
-	return k.nodes[a*k.n : (a+1)*k.n], in[f+1][a*k.n*k.n : (a+1)*k.n*k.n], int(in[f+2][a])
+	own := a % k.kept() * k.n
+	return k.nodes[own : own+k.n], in[f+1][a*k.n*k.n : (a+1)*k.n*k.n], int(in[f+2][a])
 }
 
 // read takes over the nodes of architecture a and finds those that lie on a way
@@ -233,6 +267,9 @@ func (k *Cell[T]) Forward(out []T, in [][]T) {
 
 // Backward implements [Kernel].
 func (k *Cell[T]) Backward(gin, in [][]T, _, gout []T) {
+	if k.Forget {
+		panic("kern: a cell that forgets has no backward pass")
+	}
 	size, f := k.m.size(), k.first()
 	for _, g := range gin {
 		clear(g)

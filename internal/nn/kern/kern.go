@@ -27,6 +27,13 @@ type Kernel[T Float] interface {
 	Backward(gin, in [][]T, out, gout []T)
 }
 
+// Scratcher is a kernel that keeps more than a few tensors of the size of its
+// inputs and its output.
+type Scratcher interface {
+	// Scratch returns how many numbers the kernel may keep, after Shape.
+	Scratch() int
+}
+
 // Size returns the number of elements of a tensor of the given shape.
 func Size(shape []int) int {
 	n := 1

@@ -82,6 +82,31 @@ func (h Head) Weights(c, wide int) int {
 	}
 }
 
+// keeps returns how many numbers an operation keeps beside its value, at most:
+// padded or standardized input and what lies between, for images of size m and
+// nodes of at most wide channels, dilated by 2.
+func (h Head) keeps(m maps, wide int) int {
+	border := h.K / 2
+	if h.Form == FormDepthwise || h.Form == FormSeparable {
+		border *= 2
+	}
+	pixels := m.h * m.w
+	padded := m.g * (m.h + 2*border) * (m.w + 2*border) * Lanes
+	plane := m.g * pixels * Lanes
+	switch h.Form {
+	case FormSeparable:
+		return m.c * (padded + plane)
+	case FormGate:
+		return wide*plane + m.g*(2*wide+h.Most)*Lanes
+	case FormAttention:
+		return plane * (m.c + h.Most*(4*HeadWidth+pixels))
+	case FormMLP:
+		return plane * (m.c + h.Most)
+	default:
+		return wide * padded
+	}
+}
+
 // mixes reports whether an operation reads other channels than it writes.
 func (f Form) mixes() bool { return f != FormDepthwise && f != FormGate }
 
