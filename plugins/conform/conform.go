@@ -30,8 +30,8 @@ func (r *Result) problem(format string, args ...any) {
 // Settings changes what checks do.
 type Settings struct {
 	Options map[string]string // given to the plugin in all checks
-	// Patience is how long a cancelled call may take to return. The contract
-	// says a second; tests with the race detector on a busy machine need more.
+	// Patience is how long a cancelled Fit may go on. The contract says a second;
+	// under the race detector, which slows programs down, it is more.
 	Patience time.Duration
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/hypernas/hypernas/plugins/conform"
 	pb "github.com/hypernas/hypernas/plugins/internal/hypernasv1"
@@ -22,11 +21,6 @@ type Option func(*conform.Settings)
 func With(options map[string]string) Option {
 	return func(s *conform.Settings) { s.Options = options }
 }
-
-// cancelPatience is how long the kit waits for a cancelled call to return.
-// The contract says a second; the rest is for the race detector on a busy
-// machine.
-const cancelPatience = 5 * time.Second
 
 func newSettings(options []Option) conform.Settings {
 	s := conform.Settings{Patience: cancelPatience}
