@@ -46,7 +46,7 @@ func Text(s string) string {
 // Argument returns s as a shell takes it.
 func Argument(s string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._+-:"
-	if s != "" && strings.Trim(s, plain+string(filepath.Separator)) == "" {
+	if s != "" && strings.Trim(filepath.ToSlash(s), plain) == "" {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"

@@ -59,9 +59,9 @@ const mostPaths = 20
 // found. That the plugin asks for it is all that is known, so the advice says
 // just this, is never to let it write, and names nothing that is not plausible.
 func (p *Process) pathAdvice(path string, denied bool) string {
-	real := realPath(path)
+	target := realPath(path)
 	under := func(roots []string) bool {
-		return slices.ContainsFunc(roots, func(root string) bool { return within(real, realPath(root)) })
+		return slices.ContainsFunc(roots, func(root string) bool { return within(target, realPath(root)) })
 	}
 	_, err := os.Lstat(path)
 	missing := errors.Is(err, fs.ErrNotExist)
@@ -72,9 +72,9 @@ func (p *Process) pathAdvice(path string, denied bool) string {
 		return fmt.Sprintf("; the sandbox keeps %s from plugins, since labels or records lie there", printable.Argument(path))
 	case denied && (missing || under(p.confinement.Read)):
 		return "; a plugin may write into its working folder alone"
-	case missing || under(p.confinement.Read) || !plausible(path) || !plausible(real):
+	case missing || under(p.confinement.Read) || !plausible(path) || !plausible(target):
 		return ""
-	case slices.ContainsFunc(p.options.Sandbox.Protected, func(kept string) bool { return within(realPath(kept), real) }):
+	case slices.ContainsFunc(p.options.Sandbox.Protected, func(kept string) bool { return within(realPath(kept), target) }):
 		return "" // It can't be allowed.
 	}
 	shown := printable.Argument(path)
