@@ -108,8 +108,11 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 		}
 	}
 	last := len(names) - 1
-	list := strings.TrimPrefix(strings.Join(names[:last], ", ")+" and "+names[last], " and ")
-	return fmt.Errorf("unknown command %q for %s; there are %s%s", name, cmd.CommandPath(), list, didYouMean(name, names))
+	list := "there is " + names[last]
+	if last > 0 {
+		list = "there are " + strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return fmt.Errorf("unknown command %q for %s; %s%s", name, cmd.CommandPath(), list, didYouMean(name, names))
 }
 
 // flagError says what a flag takes.

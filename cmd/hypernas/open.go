@@ -104,7 +104,8 @@ func added(kind host.Kind, ref harness.Ref, builtins []string) (host.Plugin, boo
 		return plugin, true, usage(err)
 	}
 	info, err := os.Stat(ref.Name)
-	if err == nil && !info.IsDir() {
+	folder := err == nil && info.IsDir()
+	if err == nil && !folder {
 		return host.Plugin{}, false, nil
 	}
 	found, err := p.found()
@@ -120,7 +121,7 @@ func added(kind host.Kind, ref harness.Ref, builtins []string) (host.Plugin, boo
 	}
 	known := append(builtins, p.names(kind)...)
 	hint := didYouMean(ref.Name, known)
-	if err == nil { // a folder of the name
+	if folder {
 		hint = fmt.Sprintf("; the folder %s here is none", ref.Name)
 		if program, err := onlyProgram(ref.Name); err == nil && program != "" {
 			program = printable.Argument("." + string(filepath.Separator) + program)
