@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/spf13/cobra"
@@ -39,6 +40,8 @@ type runFlags struct {
 	reach      float64
 	threads    int
 	allowed    grants
+	// spaceTimeout bounds one call of a space.
+	spaceTimeout time.Duration
 }
 
 func newRunCommand() *cobra.Command {
@@ -82,6 +85,7 @@ Exit codes: 0 all well, 1 some trial failed, 2 the command can't be run as given
 	f.DurationVar(&plan.Limits.Start, "start-timeout", plan.Limits.Start, "longest start of a predictor")
 	f.DurationVar(&plan.Limits.Fit, "fit-timeout", plan.Limits.Fit, "longest fit")
 	f.DurationVar(&plan.Limits.Predict, "predict-timeout", plan.Limits.Predict, "longest prediction of a test set")
+	f.DurationVar(&flags.spaceTimeout, "space-timeout", spaceLimits().Space, "longest opening of a space, or one look at its rows or columns (0: no limit)")
 	f.Var(&plan.Limits.Memory, "memory", "most memory of a predictor's processes (0: no limit)")
 	f.IntVar(&flags.threads, "threads", 1, "processors of a predictor's process")
 	addAllowFlag(cmd, &flags.allowed)
@@ -255,10 +259,12 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	for i := range predictors {
 		predictors[i].Ref = p.Predictors[i]
 	}
+	limitsOfSpaces := spaceLimits()
+	limitsOfSpaces.Space = f.spaceTimeout
 	var spaces []harness.Space
 	own = nil
 	for _, ref := range given {
-		process, opened, err := openSpace(ctx, ref, host.Options{Limits: spaceLimits(), Log: pluginLog, Sandbox: host.Sandbox{Allowed: f.allowed}})
+		process, opened, err := openSpace(ctx, ref, host.Options{Limits: limitsOfSpaces, Log: pluginLog, Sandbox: host.Sandbox{Allowed: f.allowed}})
 		if err != nil {
 			return err
 		}
