@@ -105,6 +105,17 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 	if err := checkSize(o.Members * (encoderCount(e.joiner.dim(), o.Width, o.Layers) + headCount(o.Width, from.targets()))); err != nil {
 		return nil, err
 	}
+	// All judges are drawn first: one that is too large is refused before others
+	// are trained.
+	some := seen(pool)
+	judges := make([]*judge, o.Judges)
+	orders := make([]*rand.Rand, o.Judges)
+	for k := range judges {
+		orders[k] = rand.New(rand.NewPCG(seed, judgeStream+uint64(k)<<32))
+		if judges[k], err = newJudge(o, v, some.Networks, from.targets(), set, orders[k]); err != nil {
+			return nil, err
+		}
+	}
 	for k := range o.Members {
 		rng := rand.New(rand.NewPCG(seed, structuralStream+uint64(k)<<32))
 		targets := from.targets()
@@ -118,20 +129,14 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 		e.members = append(e.members, m)
 		log(k + 1)
 	}
-	for k := range o.Judges {
-		rng := rand.New(rand.NewPCG(seed, judgeStream+uint64(k)<<32))
-		some := seen(pool)
-		j, err := newJudge(o, v, some.Networks, from.targets(), set, rng)
-		if err != nil {
-			return nil, err
-		}
+	for k, j := range judges {
 		if j == nil {
 			break // no weights to generate
 		}
 		for i := range from.examples {
 			from.examples[i].judged(j, &some.Networks[i])
 		}
-		if err := j.pretrain(ctx, from, rng); err != nil {
+		if err := j.pretrain(ctx, from, orders[k]); err != nil {
 			return nil, err
 		}
 		e.judges = append(e.judges, j)

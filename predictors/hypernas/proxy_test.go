@@ -380,12 +380,17 @@ func TestHalvings(t *testing.T) {
 	}
 }
 
+// longCell is an architecture of one cell, a chain of a thousand convolutions.
+func longCell() (*plugins.Vocabulary, plugins.Network) {
+	v := &plugins.Vocabulary{Ops: []plugins.Op{op(plugins.KindInput, 0), op(plugins.KindOutput, 0), op(plugins.KindConv, 3)}}
+	c := cellOf(plugins.RoleNormal, chained(1002), append(append([]int{0}, slices.Repeat([]int{2}, 1000)...), 1)...)
+	return v, plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1}}}
+}
+
 // TestLongCell: of a thousand operations with weights as many have weights as a
 // target network may have, evenly spread.
 func TestLongCell(t *testing.T) {
-	v := &plugins.Vocabulary{Ops: []plugins.Op{op(plugins.KindInput, 0), op(plugins.KindOutput, 0), op(plugins.KindConv, 3)}}
-	c := cellOf(plugins.RoleNormal, chained(1002), append(append([]int{0}, slices.Repeat([]int{2}, 1000)...), 1)...)
-	n := plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1}}}
+	v, n := longCell()
 	kept, last := 0, 0
 	for i, node := range nodesOf(newReader(v, false, []plugins.Network{n}), &n, 0) {
 		if node.code == kern.CellHead {

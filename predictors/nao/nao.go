@@ -172,15 +172,12 @@ const (
 )
 
 // rows returns how many sequences a step takes where the longest has so many
-// tokens. Where one is too many it returns an error wrapping plugins.ErrOption if
-// a smaller width would do, else plugins.ErrUnsupported.
+// tokens: at least one, whatever the width. It returns an error wrapping
+// plugins.ErrUnsupported where a sequence is too long.
 func (o *options) rows(longest int) (int, error) {
-	const most = 1 << 12 // its square is mostPairs
-	switch {
-	case longest > most:
+	const most = 1 << 12 // its square is mostPairs, and 1024 of it are mostNumbers
+	if longest > most {
 		return 0, fmt.Errorf("%w: an architecture makes a sequence of %d tokens; nao takes at most %d", plugins.ErrUnsupported, longest, most)
-	case longest*o.Width > mostNumbers:
-		return 0, fmt.Errorf("%w: width=%d; with a sequence of %d tokens, which an architecture makes, it takes 1 to %d", plugins.ErrOption, o.Width, longest, mostNumbers/longest)
 	}
 	return min(o.Batch, mostNumbers/o.Width/longest, mostPairs/(longest*longest)), nil
 }

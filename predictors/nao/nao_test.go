@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/hypernas/hypernas/plugins"
@@ -170,5 +172,46 @@ func TestVersion(t *testing.T) {
 			t.Errorf("version %d: got %.4f, want %.4f", nao.Version, got, want)
 			break
 		}
+	}
+}
+
+// chain is an architecture of one cell, a chain of so many convolutions.
+func chain(length int) plugins.Network {
+	c := plugins.Cell{Nodes: []plugins.Node{{Op: 0}}}
+	for i := range length {
+		c.Nodes = append(c.Nodes, plugins.Node{Op: 2})
+		c.Edges = append(c.Edges, plugins.Edge{From: i, To: i + 1})
+	}
+	c.Nodes = append(c.Nodes, plugins.Node{Op: 1})
+	c.Edges = append(c.Edges, plugins.Edge{From: length, To: length + 1})
+	return plugins.Network{Cells: []plugins.Cell{c}, Sequence: []plugins.Step{{Repeat: 1}}}
+}
+
+// TestLongSequences: where sequences are so long that a step takes fewer, a
+// warning says so; a sequence that is too long for any step is not supported.
+func TestLongSequences(t *testing.T) {
+	fit := func(length, rows, width int) (plugins.Fitted, error) {
+		training, _, _ := plugintest.Deal(t, 1)
+		training.Vocabulary = plugins.Vocabulary{Ops: []plugins.Op{{Name: "in", Kind: plugins.KindInput}, {Name: "out", Kind: plugins.KindOutput}, {Name: "conv", Kind: plugins.KindConv, Kernel: 3}}}
+		training.Batch.Numbers, training.Batch.Networks, training.Labels = nil, nil, nil
+		for i := range rows {
+			n := 1
+			if i == 0 {
+				n = length
+			}
+			training.Batch.Networks, training.Labels = append(training.Batch.Networks, chain(n)), append(training.Labels, float64(i))
+		}
+		training.Options = map[string]string{"epochs": "1", "width": strconv.Itoa(width)}
+		return nao.New().Fit(t.Context(), training)
+	}
+	if fitted, err := fit(5, 3, 16); err != nil || len(fitted.Warnings) > 0 {
+		t.Errorf("short: got %v, warnings %q", err, fitted.Warnings)
+	}
+	// A token for each edge and each node: two such rows are too many pairs.
+	if fitted, err := fit(1600, 2, 2); err != nil || len(fitted.Warnings) != 1 || !strings.Contains(fitted.Warnings[0], "at most 1 with width=2") {
+		t.Errorf("long: got %v, warnings %q, want one of at most 1", err, fitted.Warnings)
+	}
+	if _, err := fit(3000, 1, 8); !errors.Is(err, plugins.ErrUnsupported) {
+		t.Errorf("endless: got %v, want ErrUnsupported", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hypernas/hypernas/internal/nn/fit"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
+	"github.com/hypernas/hypernas/plugins"
 )
 
 // line maps points of two coordinates affinely; points of size 16 are read from
@@ -132,5 +133,54 @@ func TestCancelled(t *testing.T) {
 	}
 	if err := fit.NewEvaluator(newLine(0)).PredictTo(ctx, make([]float64, 20), examples); !errors.Is(err, context.Canceled) {
 		t.Errorf("predict: got %v, want context.Canceled", err)
+	}
+}
+
+// wide is a model whose network is too large. Nothing may be written to it.
+type wide struct{ line }
+
+func (m *wide) Build(b *fit.Builder, rows, _ int) (*gorgonia.Node, func(int, *point)) {
+	x, data := b.Input("x", rows, 1<<28)
+	return x, func(int, *point) { data[0] = 1 }
+}
+
+// TestTooLarge: a network that is too large is the user's option.
+func TestTooLarge(t *testing.T) {
+	examples, labels := points(9)
+	m := &wide{*newLine(0)}
+	if err := fit.Train(t.Context(), m, examples, labels, options, rand.New(rand.NewPCG(5, 6))); !errors.Is(err, plugins.ErrOption) {
+		t.Errorf("train: got %v, want ErrOption", err)
+	}
+	if err := fit.NewEvaluator(m).PredictTo(t.Context(), make([]float64, 9), examples); !errors.Is(err, plugins.ErrOption) {
+		t.Errorf("predict: got %v, want ErrOption", err)
+	}
+}
+
+// few is a model of which two rows are evaluated at once.
+type few struct {
+	*line
+	built []int
+}
+
+func (m *few) Rows(int) int { return 2 }
+
+func (m *few) Build(b *fit.Builder, rows, size int) (*gorgonia.Node, func(int, *point)) {
+	m.built = append(m.built, rows)
+	return m.line.Build(b, rows, size)
+}
+
+// TestBounded: a model may have few rows evaluated at once; values stay.
+func TestBounded(t *testing.T) {
+	examples, _ := points(9)
+	want, got := make([]float64, 9), make([]float64, 9)
+	if err := fit.NewEvaluator(newLine(0)).PredictTo(t.Context(), want, examples); err != nil {
+		t.Fatal(err)
+	}
+	m := &few{line: newLine(0)}
+	if err := fit.NewEvaluator(m).PredictTo(t.Context(), got, examples); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, want) || !slices.Equal(m.built, []int{2, 2}) {
+		t.Errorf("got %v with networks of %v rows, want %v", got, m.built, want)
 	}
 }

@@ -488,6 +488,50 @@ func TestStateComesBack(t *testing.T) {
 	}
 }
 
+// heavy passes its input on and says that it keeps much.
+type heavy struct{ kern.Scale[float32] }
+
+func (heavy) Scratch() int { return Largest }
+
+// TestLargeLeaves: inputs, parameters and scratch of too many numbers are
+// refused, the first without memory, whatever product their shape has.
+func TestLargeLeaves(t *testing.T) {
+	for name, add := range map[string]func(g *Graph[float32]){
+		"input": func(g *Graph[float32]) {
+			if _, data := g.Input("x", 1<<14, 1<<15); data != nil {
+				t.Errorf("an input that is too large has %d numbers", len(data))
+			}
+		},
+		"overflow": func(g *Graph[float32]) { g.Input("x", 1<<31, 1<<31, 1<<31) },
+		"two inputs": func(g *Graph[float32]) {
+			g.Input("x", 1<<12, 1<<10)
+			g.Input("y", 1<<16, 1<<12)
+		},
+		"parameter": func(g *Graph[float32]) {
+			p := NewParameter[float32]("w", 1<<14, 1<<15).Kaiming(rand.New(rand.NewPCG(1, 2)), 3)
+			if p.Data != nil {
+				t.Errorf("a parameter that is too large has %d numbers", len(p.Data))
+			}
+			g.Param(p)
+		},
+		"scratch": func(g *Graph[float32]) {
+			x, _ := g.Input("x", 3)
+			one, _ := g.Input("one", 1)
+			g.Apply(&heavy{}, x, one)
+		},
+	} {
+		g := NewGraph[float32]()
+		add(g)
+		if !errors.Is(g.Err(), ErrTooLarge) {
+			t.Errorf("%s: got %v, want ErrTooLarge", name, g.Err())
+		}
+		// What is small is there all the same, to be written at once.
+		if n, data := g.Input("factor", 2); n != nil || len(data) != 2 {
+			t.Errorf("%s: a small input after it is node %v of %d numbers", name, n, len(data))
+		}
+	}
+}
+
 // TestTooLarge: a graph of too many numbers is refused before it is compiled.
 func TestTooLarge(t *testing.T) {
 	g := NewGraph[float32]()

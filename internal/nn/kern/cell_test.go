@@ -152,6 +152,22 @@ func TestCellReuse(t *testing.T) {
 				node[1] = float32(1 + rng.IntN(wide))
 			}
 		}
+		// So does one that forgets, though it keeps the nodes of one architecture.
+		forgets := &Cell[float32]{Heads: heads, Wide: wide, Forget: true}
+		two := slices.Clone(shapes)
+		pair := make([][]float32, len(in))
+		for i := range in {
+			pair[i] = in[i]
+			if i > 0 {
+				two[i] = append([]int{2}, shapes[i][1:]...)
+				pair[i] = slices.Concat(in[i], in[i])
+			}
+		}
+		if _, err := forgets.Shape(two...); err != nil {
+			t.Fatal(err)
+		}
+		both := filled[float32](2 * c * 256)
+		forgets.Forward(both, pair)
 		fresh := build()
 		out, other := filled[float32](c*256), filled[float32](c*256)
 		gout := random[float32](rng, c*256)
@@ -159,12 +175,69 @@ func TestCellReuse(t *testing.T) {
 		used.Forward(other, in)
 		fresh.Backward(want, in, out, gout)
 		used.Backward(got, in, other, gout)
-		if !slices.Equal(out, other) {
+		if !slices.Equal(out, other) || !slices.Equal(both, slices.Concat(out, out)) {
 			t.Fatalf("round %d: outputs differ", round)
 		}
 		for i := range want {
 			if !slices.Equal(want[i], got[i]) {
 				t.Fatalf("round %d: gradients of input %d differ", round, i)
+			}
+		}
+	}
+}
+
+// TestCellScratch: what a cell says that it keeps is no less than what it does,
+// and little more.
+func TestCellScratch(t *testing.T) {
+	for _, forget := range []bool{false, true} {
+		for _, d := range []drawn[float32]{
+			{name: "convolutions", images: []int{1, 2, 4, 8, 8, 16}, heads: convolutions(), wide: 4, nodes: [][3]int{{CellInput, 4, 1}, {CellHead + 1, 4, 1}, {CellHead + 1, 4, 1}, {CellPass, 4, 1}}, edges: [][2]int{{0, 1}, {1, 2}, {2, 3}}},
+			{name: "separable, dilated", images: []int{1, 1, 4, 8, 8, 16}, heads: []Head{{FormSeparable, 5, 0}}, wide: 4, nodes: [][3]int{{CellInput, 4, 1}, {CellHead, 4, 2}, {CellPass, 4, 1}}, edges: [][2]int{{0, 1}, {1, 2}}},
+			{name: "gate", images: []int{1, 1, 4, 8, 8, 16}, heads: []Head{{FormGate, 1, 2}}, wide: 4, nodes: [][3]int{{CellInput, 4, 1}, {CellHead, 4, 2}, {CellPass, 4, 1}}, edges: [][2]int{{0, 1}, {1, 2}}},
+			{name: "transformer", images: []int{1, 2, 4, 4, 4, 16}, heads: []Head{{FormAttention, 1, 4}, {FormMLP, 1, 6}}, wide: 4, nodes: [][3]int{{CellInput, 4, 1}, {CellHead, 4, 4}, {CellHead + 1, 4, 6}, {CellPass, 4, 1}}, edges: [][2]int{{0, 1}, {1, 2}, {2, 3}}},
+		} {
+			g := d.gradientCase()
+			k := &Cell[float32]{Heads: d.heads, Wide: d.wide, Forget: forget, Weighted: len(d.heads) + 1}
+			shape, err := k.Shape(g.shapes...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rng := rand.New(rand.NewPCG(1, 2))
+			in, gin := make([][]float32, len(g.shapes)), make([][]float32, len(g.shapes))
+			for i, s := range g.shapes {
+				in[i] = make([]float32, Size(s))
+				for j := range in[i] {
+					in[i][j] = float32(rng.NormFloat64())
+				}
+			}
+			n := len(d.nodes)
+			clear(in[2])
+			for j, x := range d.nodes {
+				in[1][3*j], in[1][3*j+1], in[1][3*j+2] = float32(x[0]), float32(x[1]), float32(x[2])
+			}
+			for _, e := range d.edges {
+				in[2][e[0]*n+e[1]] = 1
+			}
+			in[3][0] = float32(n - 1)
+			out := make([]float32, Size(shape))
+			k.Forward(out, in)
+			if !forget {
+				gin[0] = make([]float32, len(in[0]))
+				k.Backward(gin, in, out, out)
+			}
+			kept := 0
+			for i := range k.nodes {
+				x := &k.nodes[i]
+				kept += len(x.value) + len(x.padded.data)
+				for _, own := range x.keep {
+					kept += len(own)
+				}
+			}
+			for _, own := range k.grads {
+				kept += len(own)
+			}
+			if got := k.Scratch(); got < kept || got > 3*kept {
+				t.Errorf("%s, forget=%t: says %d numbers, keeps %d", d.name, forget, got, kept)
 			}
 		}
 	}
