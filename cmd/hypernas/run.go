@@ -310,7 +310,7 @@ func runPlan(ctx context.Context, p harness.Plan, f *runFlags, stdout, stderr io
 	}
 	unsupported := ""
 	if outcome.Unsupported > 0 {
-		unsupported = fmt.Sprintf(", %d were not supported", outcome.Unsupported)
+		unsupported = fmt.Sprintf(", %d not supported", outcome.Unsupported)
 	}
 	fmt.Fprintf(stdout, "\n%d trials ran, %d were there already%s, %d failed. Records, predictions and tables are in %s.\n",
 		outcome.Ran, outcome.Skipped, unsupported, outcome.Failed, dir)
