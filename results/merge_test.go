@@ -60,8 +60,11 @@ func TestMergeKeepsWhatSaysMost(t *testing.T) {
 		want string
 		dirs []string
 	}{
-		{"not supported", []string{bad, none}}, {"not supported", []string{none, bad}},
-		{"ok", []string{bad, none, good}}, {"ok", []string{good, bad, none}}, {"ok", []string{none, good, bad}},
+		{"not supported", []string{bad, none}},
+		{"not supported", []string{none, bad}},
+		{"ok", []string{bad, none, good}},
+		{"ok", []string{good, bad, none}},
+		{"ok", []string{none, good, bad}},
 	} {
 		out := filepath.Join(t.TempDir(), "merged")
 		if err := results.Merge(t.Context(), out, tc.dirs...); err != nil {
