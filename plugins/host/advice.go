@@ -22,14 +22,19 @@ var (
 	missingNode   = regexp.MustCompile(`Cannot find (?:module|package) '([@A-Za-z0-9_-][@A-Za-z0-9._/-]{0,100})'`)
 	refusal       = regexp.MustCompile(`(?i)permission denied|read-only file system|no such file or directory|PermissionError|FileNotFoundError`)
 	denied        = regexp.MustCompile(`(?i)permission denied|read-only file system`)
-	namedPath     = regexp.MustCompile(`'(/[^'\n]+)'|"(/[^"\n]+)"|(?:^|[\s(])(/[^\s:'",;)]+)`)
+	// Of Python's errors, one that names no file: a socket's.
+	noNetwork = regexp.MustCompile(`(?im)network is unreachable|ENETUNREACH|name resolution|name or service not known|no such host|could not resolve|` +
+		`unable to resolve host|EAI_AGAIN|failed to establish a new connection|\[Errno 13\] Permission denied(?:$|[^:])|` +
+		`\b(?:dial|listen) (?:tcp|udp)[46]?\b|\b(?:connect|listen|bind) (?:EACCES|EPERM)\b|\b(?:failed to|couldn't) connect to\b`)
+	namedPath = regexp.MustCompile(`'(/[^'\n]+)'|"(/[^"\n]+)"|(?:^|[\s(])(/[^\s:'",;)]+)`)
 )
 
 // sdkModules are what a plugin in Python needs of this project's own package.
 func sdkModules() []string { return []string{"hypernas", "grpc", "google"} }
 
 // advice says what to do where what a plugin said, an error or the end of its
-// log, is that it lacks a module or was refused a file; "" where it is not.
+// log, is that it lacks a module or was refused the network or a file; "" where
+// it is not.
 // Of a file, only one that is there can have been refused.
 func (p *Process) advice(said string) string {
 	if m := missingModule.FindStringSubmatch(said); m != nil {
@@ -37,6 +42,9 @@ func (p *Process) advice(said string) string {
 	}
 	if m := missingNode.FindStringSubmatch(said); m != nil {
 		return fmt.Sprintf("; package %s is not installed beside the plugin", m[1])
+	}
+	if p.plugin.supervised() && noNetwork.MatchString(said) {
+		return "; plugins have no network; download what is needed beforehand and --allow its path; see docs/isolation.md"
 	}
 	if !p.confined() || !refusal.MatchString(said) {
 		return ""
@@ -65,19 +73,24 @@ func (p *Process) pathAdvice(path string, denied bool) string {
 	}
 	_, err := os.Lstat(path)
 	missing := errors.Is(err, fs.ErrNotExist)
-	switch {
-	case err != nil && !missing || under(p.confinement.Write) || under(p.confinement.Devices):
+	if err != nil && !missing || under(p.confinement.Write) || under(p.confinement.Devices) {
 		return ""
-	case under(p.options.Sandbox.Protected):
-		return fmt.Sprintf("; the sandbox keeps %s from plugins, since labels or records lie there", printable.Argument(path))
+	}
+	protected, err := p.options.Sandbox.protected()
+	k := keeper{protected: protected}
+	shown := printable.Argument(path)
+	switch {
+	case err != nil:
+		return ""
+	case k.keeps(target):
+		return fmt.Sprintf("; the sandbox keeps %s from plugins, since labels or records lie there; it can't be allowed", shown)
 	case denied && (missing || under(p.confinement.Read)):
 		return "; a plugin may write into its working folder alone"
 	case missing || under(p.confinement.Read) || !plausible(path) || !plausible(target):
 		return ""
-	case slices.ContainsFunc(p.options.Sandbox.Protected, func(kept string) bool { return within(realPath(kept), target) }):
-		return "" // It can't be allowed.
+	case k.inTheWay(target) != "":
+		return fmt.Sprintf("; the plugin asks for %s, which holds labels, records or hypernas; it can't be allowed", shown)
 	}
-	shown := printable.Argument(path)
 	return fmt.Sprintf("; the plugin asks for %s, which the sandbox keeps from it; if you trust it with that, --allow %s", shown, shown)
 }
 

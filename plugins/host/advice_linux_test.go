@@ -38,7 +38,7 @@ func TestAdviceNamesWhatWasRefused(t *testing.T) {
 		"Error: EACCES: permission denied, open '" + path("data.csv") + "'":                                 asks("data.csv"),
 		"OSError: [Errno 30] Read-only file system: '" + path("new") + "'":                                  "into its working folder alone",
 		"open " + path("own") + ": read-only file system":                                                   "into its working folder alone",
-		"PermissionError: [Errno 13] Permission denied: '" + path("labels.csv") + "'":                       "labels or records lie there",
+		"PermissionError: [Errno 13] Permission denied: '" + path("labels.csv") + "'":                       "labels or records lie there; it can't be allowed",
 		"FileNotFoundError: [Errno 2] No such file or directory: '" + path("nowhere") + "'":                 "",
 		"cat: data.csv: Permission denied":                                                                  "what --allow PATH adds",
 		"ValueError: bad value in " + path("data.csv"):                                                      "",
@@ -54,12 +54,17 @@ func TestAdviceNamesWhatWasRefused(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", said, got, want)
 		}
 	}
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	// Whatever a plugin names, hypernas does not tell its user to open it.
 	for name, want := range map[string]string{
 		path("my data.csv"): "--allow '" + path("my data.csv") + "'", path("$(evil)"): "--allow '" + path("$(evil)") + "'",
 		path("home/me/data"): asks("home/me/data"), path("mine"): asks("mine"),
 		path("home/me/.ssh/id"): "", path("home/me/.ssh"): "", path("home/me"): "", path("home"): "", path("home/you/data"): "", path("home/you"): "",
-		path("link"): "", path("hidden"): "", path("x\x1b"): "", path("x:rw"): "", path("run"): "", dir: "", os.TempDir(): "", "/": "",
+		own: "it can't be allowed", path("run"): "it can't be allowed", path("labels.csv"): "it can't be allowed",
+		path("link"): "", path("hidden"): "", path("x\x1b"): "", path("x:rw"): "", dir: "", os.TempDir(): "", "/": "",
 		"/etc": "", "/etc/shadow": "", "/etc/passwd": "", "/proc/1/environ": "", "/dev/mem": "", "/dev": "", "/root": "", "/root/..": "", "/var/log": "",
 	} {
 		got := p.advice("PermissionError: [Errno 13] Permission denied: '" + name + "'")
@@ -70,5 +75,61 @@ func TestAdviceNamesWhatWasRefused(t *testing.T) {
 	p.confinement.Landlock = 0
 	if got := p.advice("open " + path("data.csv") + ": permission denied"); got != "" {
 		t.Errorf("without a sandbox: got %q", got)
+	}
+}
+
+// A plugin that was refused the network is told so, and not to allow files.
+func TestAdviceOnTheNetwork(t *testing.T) {
+	p := &Process{plugin: Plugin{Kind: KindPredictor, Name: "p"}, confinement: confinement{Landlock: 5}}
+	for said, network := range map[string]bool{
+		"PermissionError: [Errno 13] Permission denied (socket.py, line 836)":                                       true,
+		"Traceback\nPermissionError: [Errno 13] Permission denied\nFatal":                                           true,
+		"URLError: <urlopen error [Errno -3] Temporary failure in name resolution> (request.py, line 1351)":         true,
+		"URLError: <urlopen error [Errno 13] Permission denied> (request.py, line 1351)":                            true,
+		"gaierror: [Errno -2] Name or service not known (socket.py, line 962)":                                      true,
+		"OSError: [Errno 101] Network is unreachable (p.py, line 15)":                                               true,
+		"NewConnectionError: Failed to establish a new connection: [Errno 13] Permission denied":                    true,
+		"dial tcp 1.1.1.1:80: connect: network is unreachable":                                                      true,
+		"dial tcp 1.1.1.1:80: connect: permission denied":                                                           true,
+		"dial udp4 1.1.1.1:53: connect: operation not permitted":                                                    true,
+		"listen tcp 127.0.0.1:0: bind: permission denied":                                                           true,
+		`Get "http://example.com/x": dial tcp: lookup example.com on [::1]:53: read udp [::1]:1->[::1]:53: refused`: true,
+		"lookup example.com: Temporary failure in name resolution":                                                  true,
+		"lookup example.com: no such host":                                                                          true,
+		"Error: connect EACCES 1.1.1.1:80":                                                                          true,
+		"Error: getaddrinfo EAI_AGAIN example.com":                                                                  true,
+		"curl: (6) Could not resolve host: example.com":                                                             true,
+		"PermissionError: [Errno 13] Permission denied: '/data/x' (p.py, line 2)":                                   false,
+		"PermissionError: [Errno 1] Operation not permitted: '/data/x' (p.py, line 2)":                              false,
+		"URLError: <urlopen error [Errno 2] No such file or directory: '/x'>":                                       false,
+		"Error: EACCES: permission denied, open '/data/x'":                                                          false,
+		"open /data/x: permission denied":                                                                           false,
+		"dial unix /run/x: connect: permission denied":                                                              false,
+		"ValueError: a network of 3 nodes":                                                                          false,
+	} {
+		got := p.advice(said)
+		if told := strings.HasPrefix(got, "; plugins have no network; download"); told != network {
+			t.Errorf("%s: got %q, want advice on the network: %v", said, got, network)
+		}
+	}
+	p.plugin.builtin = "params"
+	if got := p.advice("dial tcp 1.1.1.1:80: connect: network is unreachable"); got != "" {
+		t.Errorf("without a sandbox: got %q", got)
+	}
+}
+
+// An error of Python that ends a plugin is told with its place.
+func TestPythonPlaceIsTheLastOfATraceback(t *testing.T) {
+	for log, want := range map[string]string{
+		"": "", "SyntaxError: invalid syntax": "",
+		"  File \"/x/p.py\", line 4\n    def f(: pass\n    ^^^\nSyntaxError: invalid syntax":                                                        " (p.py, line 4)",
+		"Traceback:\n  File \"/x/p.py\", line 1, in <module>\n    import q\n  File \"/x/q.py\", line 2\n    a b\nSyntaxError: invalid syntax":       " (q.py, line 2)",
+		"Traceback:\n  File \"/x/p.py\", line 1, in <module>\n    import q\n  File \"<frozen importlib>\", line 2, in f\nModuleNotFoundError: No q": " (p.py, line 1)",
+		"Traceback:\n  File \"/x/p.py\", line 1, in <module>\n    1/0\nZeroDivisionError: division\nand then":                                       "",
+		"  File \"/x/p.py; run this\", line 4\nSyntaxError: invalid syntax":                                                                         "", "a File \"/x/p.py\", line 4\nSyntaxError: invalid syntax": "",
+	} {
+		if got := pythonPlace(log); got != want {
+			t.Errorf("%q: got %q, want %q", log, got, want)
+		}
 	}
 }

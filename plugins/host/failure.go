@@ -2,6 +2,8 @@ package host
 
 import (
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -76,6 +78,21 @@ func spoiled(line string) string {
 
 // coreVersion is go-plugin's own version of the handshake line.
 const coreVersion = 1
+
+// traced matches the end of a log of Python: the last place of a traceback, and
+// all that follows up to the error. Of a syntax error the error itself does not
+// say where it is.
+var traced = regexp.MustCompile(`^(?:(?s:.*)\n)? *File "([\w./+@ -]+)", line (\d{1,9})[^\n]*(?:\n [^\n]*)*\n[^\s][^\n]*$`)
+
+// pythonPlace returns the place in a script that the end of a log names, such as
+// " (p.py, line 4)", or "".
+func pythonPlace(log string) string {
+	m := traced.FindStringSubmatch(log)
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (%s, line %s)", filepath.Base(m[1]), m[2])
+}
 
 // quote returns the beginning of s in quotes.
 func quote(s string) string {

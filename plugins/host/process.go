@@ -250,7 +250,7 @@ func (p *Process) startFailure(ctx context.Context, err error) error {
 	if ended {
 		if reason := ending(r, p.options.Limits, p.log.panicLine(), "before the handshake"); reason != "" {
 			if said := p.log.last(); said != "" && p.log.panicLine() == "" {
-				printed += "; the last that it logged is " + quote(said)
+				printed += "; the last that it logged is " + quote(said) + pythonPlace(p.log.String())
 			}
 			return p.failure(reason + printed + p.advice(lastSaid(p.log.String())))
 		}

@@ -55,6 +55,24 @@ func (g Grant) String() string {
 	return g.Path
 }
 
+// protected returns the real paths of what no plugin may read, this executable
+// first.
+func (s *Sandbox) protected() ([]string, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the executable: %w", err)
+	}
+	var list []string
+	for _, path := range append([]string{own}, s.Protected...) {
+		path, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, realPath(path))
+	}
+	return list, nil
+}
+
 // HasLandlock reports whether this system can keep files from a plugin.
 func HasLandlock() bool { return landlockVersion() > 0 }
 
@@ -165,18 +183,11 @@ func systemDevices() []string { return []string{"/dev/null", "/dev/zero", "/dev/
 // folder that scratch folders are in.
 func (p *Plugin) confine(s Sandbox, scratch, temporary string) (confinement, error) {
 	var c confinement
-	k := keeper{temporary: realPath(temporary)}
-	own, err := os.Executable()
+	protected, err := s.protected()
 	if err != nil {
-		return c, fmt.Errorf("find the executable: %w", err)
+		return c, err
 	}
-	for _, path := range append([]string{own}, s.Protected...) {
-		path, err := filepath.Abs(path)
-		if err != nil {
-			return c, err
-		}
-		k.protected = append(k.protected, realPath(path))
-	}
+	k := keeper{protected: protected, temporary: realPath(temporary)}
 	for _, pattern := range systemFiles() {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
