@@ -20,7 +20,13 @@ type Result struct {
 	Rule     string   // what it asks for, in one line
 	Problems []string // what to mend; empty where the rule is kept
 	Note     string   // what a reader should know of a check that could not look closely, or ""
+	// Untried says that the check could not be made, or told nothing; Note says
+	// why.
+	Untried bool
 }
+
+// untried notes why a check could not be made or told nothing.
+func (r *Result) untried(why string) { r.Note, r.Untried = why, true }
 
 // problem adds something to mend.
 func (r *Result) problem(format string, args ...any) {
@@ -33,6 +39,8 @@ type Settings struct {
 	// Patience is how long a cancelled Fit may go on. The contract says a second;
 	// under the race detector, which slows programs down, it is more.
 	Patience time.Duration
+	// Begin is told the name of each check as it begins, if it is not nil.
+	Begin func(name string)
 }
 
 // unknownOption is an option that no plugin has.
@@ -52,10 +60,20 @@ type checks struct {
 	left   error // of plugins that could not be ended
 }
 
-// run makes a check. It returns whether the rule is kept.
-func (c *checks) run(name, rule string, do func(r *Result)) bool {
+// run makes a check. It returns whether the rule is kept. A check during which
+// ctx ends tells nothing of the plugin, and is not reported.
+func (c *checks) run(ctx context.Context, name, rule string, do func(r *Result)) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	if c.Begin != nil {
+		c.Begin(name)
+	}
 	r := Result{Name: name, Rule: rule}
 	do(&r)
+	if ctx.Err() != nil {
+		return false
+	}
 	c.report(r)
 	return len(r.Problems) == 0
 }

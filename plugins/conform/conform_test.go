@@ -185,10 +185,40 @@ func TestACancellationThatTellsNothingIsNoted(t *testing.T) {
 			if err := conform.CheckPredictor(t.Context(), create, conform.Settings{Patience: cmp.Or(tc.patience, time.Second)}, report); err != nil {
 				t.Fatal(err)
 			}
+			if got.Untried != (tc.note == short || tc.note == unknown) {
+				t.Errorf("%q, watched %v: untried is %v with note %q", tc.flaw, tc.watched, got.Untried, got.Note)
+			}
 			if !strings.HasPrefix(got.Note, tc.note) || (got.Note == "") != (tc.note == "") || len(got.Problems) != tc.problems {
 				t.Errorf("%q, watched %v: got note %q and problems %q, want %q and %d", tc.flaw, tc.watched, got.Note, got.Problems, tc.note, tc.problems)
 			}
 			time.Sleep(time.Minute) // until fits that went on have ended
+		})
+	}
+}
+
+// TestAnInterruptIsNoFlaw: a check that was broken off by who asked for it is not
+// reported, and none begins after it.
+func TestAnInterruptIsNoFlaw(t *testing.T) {
+	for _, name := range []string{"describe", "predict", "seed", "blocks", "unfitted", "options", "cancel"} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			last := ""
+			s := conform.Settings{Patience: time.Second, Begin: func(n string) {
+				if last = n; n == name {
+					cancel()
+				}
+			}}
+			create := func(ctx context.Context) (conform.Predictor, func() error, error) {
+				return &sloppy{flaw: "slow"}, func() error { return nil }, ctx.Err()
+			}
+			err := conform.CheckPredictor(ctx, create, s, func(r conform.Result) {
+				if len(r.Problems) > 0 || r.Name == name {
+					t.Errorf("interrupted in %s: %s is reported, with problems %q", name, r.Name, r.Problems)
+				}
+			})
+			if !errors.Is(err, context.Canceled) || last != name {
+				t.Errorf("interrupted in %s: the error is %v, and the last check that begins is %s", name, err, last)
+			}
 		})
 	}
 }

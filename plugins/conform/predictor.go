@@ -50,7 +50,7 @@ func CheckPredictor(ctx context.Context, create func(context.Context) (Predictor
 	var p Predictor
 	stop := func() {}
 	defer func() { stop() }()
-	if !c.run("describe", "says what it is, and the same twice", func(r *Result) {
+	if !c.run(ctx, "describe", "says what it is, and the same twice", func(r *Result) {
 		started, end, ok := start(ctx, &c.checks, r, create)
 		stop = end
 		if ok {
@@ -64,10 +64,10 @@ func CheckPredictor(ctx context.Context, create func(context.Context) (Predictor
 		return ctx.Err()
 	}
 	if c.description.Pretrains {
-		c.run("pretrain", "the same pretraining gives the same artifact, which Fit takes", func(r *Result) { c.pretrain(ctx, r) })
+		c.run(ctx, "pretrain", "the same pretraining gives the same artifact, which Fit takes", func(r *Result) { c.pretrain(ctx, r) })
 	}
 	c.refusals(ctx)
-	c.run("cancel", "a cancelled Fit ends within a second", func(r *Result) { c.cancel(ctx, r) })
+	c.run(ctx, "cancel", "a cancelled Fit ends within a second", func(r *Result) { c.cancel(ctx, r) })
 	return ctx.Err()
 }
 
@@ -82,7 +82,7 @@ type predictorChecks struct {
 // which has described itself. It returns whether there was anything to check.
 func (c *predictorChecks) predictions(ctx context.Context, first Predictor) bool {
 	var want []float64
-	if !c.run("predict", "fits 30 labels and returns a finite value a row", func(r *Result) {
+	if !c.run(ctx, "predict", "fits 30 labels and returns a finite value a row", func(r *Result) {
 		want = c.fitAndPredict(ctx, r, first)
 	}) {
 		return false
@@ -92,7 +92,7 @@ func (c *predictorChecks) predictions(ctx context.Context, first Predictor) bool
 	stop := func() {}
 	defer func() { stop() }()
 	var all []float64 // what this process predicts: one that is not deterministic is told so once
-	c.run("seed", "the same training with the same seed predicts the same bytes in another process", func(r *Result) {
+	c.run(ctx, "seed", "the same training with the same seed predicts the same bytes in another process", func(r *Result) {
 		started, end, ok := start(ctx, &c.checks, r, c.create)
 		stop = end
 		if !ok {
@@ -106,7 +106,7 @@ func (c *predictorChecks) predictions(ctx context.Context, first Predictor) bool
 	if all == nil {
 		return false
 	}
-	c.run("blocks", "a row's value does not depend on the rows that come with it", func(r *Result) {
+	c.run(ctx, "blocks", "a row's value does not depend on the rows that come with it", func(r *Result) {
 		for _, size := range []int{1, 7} {
 			var got []float64
 			for lo := 0; lo < c.space.test.Len(); lo += size {
@@ -123,7 +123,7 @@ func (c *predictorChecks) predictions(ctx context.Context, first Predictor) bool
 			}
 		}
 	})
-	c.run("order", "values follow their rows", func(r *Result) {
+	c.run(ctx, "order", "values follow their rows", func(r *Result) {
 		order := rand.New(rand.NewPCG(2, 0)).Perm(c.space.test.Len())
 		shuffled := c.space.test.Select(order)
 		got, err := p.Predict(ctx, &shuffled)
@@ -138,7 +138,7 @@ func (c *predictorChecks) predictions(ctx context.Context, first Predictor) bool
 			}
 		}
 	})
-	c.run("empty", "a block without rows gets an answer without values", func(r *Result) {
+	c.run(ctx, "empty", "a block without rows gets an answer without values", func(r *Result) {
 		got, err := p.Unchecked(&c.space.vocabulary).Predict(ctx, &plugins.Batch{})
 		if err != nil {
 			r.problem("Predict of no rows: %v", err)
@@ -155,7 +155,7 @@ func (c *predictorChecks) refusals(ctx context.Context) {
 	var p plugins.Predictor
 	stop := func() {}
 	defer func() { stop() }()
-	c.run("unfitted", "Predict before Fit is refused", func(r *Result) {
+	c.run(ctx, "unfitted", "Predict before Fit is refused", func(r *Result) {
 		started, end, ok := start(ctx, &c.checks, r, c.create)
 		stop = end
 		if !ok {
@@ -168,13 +168,13 @@ func (c *predictorChecks) refusals(ctx context.Context) {
 	if p == nil {
 		return
 	}
-	c.run("options", "an option that it does not know is refused", func(r *Result) {
+	c.run(ctx, "options", "an option that it does not know is refused", func(r *Result) {
 		training := c.training()
 		training.Options = withUnknown(c.Options)
 		_, err := p.Fit(ctx, training)
 		r.wantError("Fit with the option "+unknownOption, err, plugins.ErrOption, "in Go plugins.SetOptions does it, in other languages compare with the names in the description and answer with ERROR_KIND_OPTION")
 	})
-	c.run("non-finite", "a label that is not a finite number is refused", func(r *Result) {
+	c.run(ctx, "non-finite", "a label that is not a finite number is refused", func(r *Result) {
 		for _, x := range []float64{math.NaN(), math.Inf(1)} {
 			training := c.training()
 			training.Labels = slices.Clone(training.Labels)
@@ -319,16 +319,16 @@ func (c *predictorChecks) cancel(ctx context.Context, r *Result) {
 		switch {
 		case interrupted:
 			if c.watchEnd(ctx, r, p) {
-				r.Note = ""
+				r.Note, r.Untried = "", false
 				return
 			}
-			r.Note = noteUnknown
+			r.untried(noteUnknown)
 		case r.Note == noteUnknown: // It says more than that another fit could not be tried.
 		case err != nil:
-			r.Note = "not tried: Fit of many rows returns " + err.Error()
+			r.untried("not tried: Fit of many rows returns " + err.Error())
 			return
 		default:
-			r.Note = "not tried: fits are too short to be cancelled"
+			r.untried("not tried: fits are too short to be cancelled")
 		}
 	}
 }
@@ -358,10 +358,10 @@ func (c *predictorChecks) cancelWatched(ctx context.Context, r *Result, p Predic
 	case ctx.Err() != nil:
 		return
 	case !interrupted && err != nil:
-		r.Note = "not tried: Fit of many rows returns " + err.Error()
+		r.untried("not tried: Fit of many rows returns " + err.Error())
 		return
 	case err == nil:
-		r.Note = "not tried: fits are too short to be cancelled"
+		r.untried("not tried: fits are too short to be cancelled")
 		return
 	case !errors.Is(err, context.Canceled):
 		r.problem("a cancelled Fit returns %v, want the context's error", err)
@@ -385,7 +385,7 @@ func (c *predictorChecks) cancelWatched(ctx context.Context, r *Result, p Predic
 		case took-held > c.Patience:
 			r.problem("Fit ended %v after it was cancelled; %s", took, adviceOnCancel)
 		case ended && err == nil:
-			r.Note = noteUnknown
+			r.untried(noteUnknown)
 		case ended && took > time.Second:
 			r.Note = fmt.Sprintf("Fit ended %v after it was cancelled, where a second is the rule; here it may take %v, and the machine held it up %v", took, c.Patience, held.Round(10*time.Millisecond))
 		}

@@ -31,7 +31,7 @@ func CheckSpace(ctx context.Context, create func(context.Context) (Space, func()
 	defer func() { err = errors.Join(err, c.left) }()
 	stop := func() {}
 	defer func() { stop() }()
-	if !c.run("describe", "says what it is, and the same twice", func(r *Result) {
+	if !c.run(ctx, "describe", "says what it is, and the same twice", func(r *Result) {
 		space, end, ok := start(ctx, &c.checks, r, create)
 		stop = end
 		if ok {
@@ -41,23 +41,23 @@ func CheckSpace(ctx context.Context, create func(context.Context) (Space, func()
 	}) {
 		return ctx.Err()
 	}
-	c.run("unopened", "Read and Column before Open are refused", func(r *Result) {
+	c.run(ctx, "unopened", "Read and Column before Open are refused", func(r *Result) {
 		_, _, err := c.space.Unchecked().Read(ctx, 0, 1)
 		r.wantError("Read before Open", err, plugins.ErrNotFitted, "answer with ERROR_KIND_NOT_FITTED until an Open has succeeded")
 		_, err = c.space.Unchecked().Column(ctx, "any")
 		r.wantError("Column before Open", err, plugins.ErrNotFitted, "answer with ERROR_KIND_NOT_FITTED until an Open has succeeded")
 	})
-	if !c.run("open", "says what it holds, and the same in another process", func(r *Result) { c.open(ctx, r, create) }) {
+	if !c.run(ctx, "open", "says what it holds, and the same in another process", func(r *Result) { c.open(ctx, r, create) }) {
 		return ctx.Err()
 	}
-	c.run("rows", "rows follow the vocabulary and are the same however they are asked for", func(r *Result) {
+	c.run(ctx, "rows", "rows follow the vocabulary and are the same however they are asked for", func(r *Result) {
 		c.rows(ctx, r, 0, min(c.info.Rows, spaceRows))
 		if c.info.Rows > spaceRows && len(r.Problems) == 0 {
 			c.rows(ctx, r, max(spaceRows, c.info.Rows-spaceRows), c.info.Rows)
 		}
 	})
-	c.run("identities", "equal networks have equal identities, and not all networks have one", func(r *Result) { c.identities(ctx, r) })
-	c.run("bounds", "rows that are not there are refused, and none may be asked for", func(r *Result) {
+	c.run(ctx, "identities", "equal networks have equal identities, and not all networks have one", func(r *Result) { c.identities(ctx, r) })
+	c.run(ctx, "bounds", "rows that are not there are refused, and none may be asked for", func(r *Result) {
 		for _, bounds := range [][2]int{{-1, 1}, {2, 1}, {0, c.info.Rows + 1}} {
 			_, _, err := c.space.Unchecked().Read(ctx, bounds[0], bounds[1])
 			r.wantError(fmt.Sprintf("Read of rows %d to %d of %d", bounds[0], bounds[1], c.info.Rows), err, plugins.ErrInput, "answer with ERROR_KIND_INPUT unless 0 <= lo <= hi <= rows")
@@ -66,7 +66,7 @@ func CheckSpace(ctx context.Context, create func(context.Context) (Space, func()
 			r.problem("Read of no rows: %v", err)
 		}
 	})
-	c.run("options", "an option that it does not know is refused", func(r *Result) {
+	c.run(ctx, "options", "an option that it does not know is refused", func(r *Result) {
 		space, stop, ok := start(ctx, &c.checks, r, create)
 		defer stop()
 		if !ok {
@@ -75,7 +75,7 @@ func CheckSpace(ctx context.Context, create func(context.Context) (Space, func()
 		_, err := space.Open(ctx, withUnknown(c.Options))
 		r.wantError("Open with the option "+unknownOption, err, plugins.ErrOption, "in Go plugins.SetOptions does it, in other languages compare with the names in the description and answer with ERROR_KIND_OPTION")
 	})
-	c.run("columns", "columns have a value a row, label and target some that are known", func(r *Result) { c.columns(ctx, r) })
+	c.run(ctx, "columns", "columns have a value a row, label and target some that are known", func(r *Result) { c.columns(ctx, r) })
 	return ctx.Err()
 }
 
