@@ -339,6 +339,7 @@ func TestFitOnFolder(t *testing.T) {
 // TestStemGradient compares the stem's gradient on images of 12 channels with
 // central differences.
 func TestStemGradient(t *testing.T) {
+	slow(t)
 	o := defaults()
 	o.Width, o.Hidden, o.Layers, o.TargetWidth, o.TargetImages, o.Attached = 5, 4, 2, 2, 16, true
 	training, _, _ := plugintest.Deal(t, 4)

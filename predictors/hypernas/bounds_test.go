@@ -192,6 +192,7 @@ func TestArtifactOfOtherImages(t *testing.T) {
 // TestLongCellIsEvaluated: a cell of a thousand operations is evaluated, in
 // training and after.
 func TestLongCellIsEvaluated(t *testing.T) {
+	slow(t)
 	v, n := longCell()
 	networks := []plugins.Network{n}
 	o := plusDefaults()

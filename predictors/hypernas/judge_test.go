@@ -15,6 +15,7 @@ import (
 // doesn't where it learned the losses of others. Other auxiliary images are
 // refused: see TestArtifactOfOtherImages.
 func TestJudge(t *testing.T) {
+	slow(t)
 	_, pool, _ := plugintest.Deal(t, 10)
 	training, _, _ := plugintest.Deal(t, 10)
 	o := plusDefaults()

@@ -15,10 +15,20 @@ import (
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
+// slow leaves a test to `make test-kernels` where the race detector, under which
+// it takes minutes, is on: what it computes has one goroutine.
+func slow(t *testing.T) {
+	t.Helper()
+	if raceEnabled {
+		t.Skip("slow with the race detector: make test-kernels runs it")
+	}
+}
+
 // TestWholeGradient compares the gradient of the whole loss, through the target
 // networks, the hypernetwork and the global encoding, with central differences,
 // in float64, for every parameter.
 func TestWholeGradient(t *testing.T) {
+	slow(t)
 	for name, change := range map[string]func(*options){
 		"default":            func(*options) {},
 		"positional, pooled": func(o *options) { o.Global, o.Pool, o.Norm = "positional", "mean", false },
@@ -161,6 +171,7 @@ func codesOf(r *reader, net *network) []int {
 // TestHypernetworkReachesEncoder: without labels' weight the encoder still
 // learns, from images alone, and target networks classify better for it.
 func TestHypernetworkReachesEncoder(t *testing.T) {
+	slow(t)
 	o := defaults()
 	training, _, _ := plugintest.Deal(t, 8)
 	v := &training.Vocabulary

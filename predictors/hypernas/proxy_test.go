@@ -236,6 +236,7 @@ func testTargetsTorch[T kern.Float](t *testing.T, s *kindOfSpace, want []float64
 // TestTargetsGradient compares the gradients of the target networks of each kind
 // of space with central differences.
 func TestTargetsGradient(t *testing.T) {
+	slow(t)
 	for name, s := range inventedSpaces() {
 		t.Run(name, func(t *testing.T) {
 			tr, params := targets[float64](t, &s)

@@ -1,0 +1,5 @@
+//go:build !race
+
+package hypernas
+
+const raceEnabled = false
