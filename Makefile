@@ -24,11 +24,11 @@ run: build ## rank the built-in predictors on the bundled search space and print
 	$(BIN) run --plan plans/quick.yaml
 
 test: ## run the tests with the race detector, in random order
-	$(GO) test $(RACE) -shuffle=on ./...
+	$(GO) test $(RACE) -shuffle=on -timeout 30m ./...
 
 test-kernels: ## run without the race detector what is slow with it: kernels, vector and portable, hypernas, NAS-Bench-101's enumeration, every predictor on every space
 	$(GO) test ./internal/nn/... ./predictors/hypernas ./spaces/bundled/... ./internal/nb101/... ./spaces/nasbench101/...
-	$(GO) test ./cmd/hypernas -run 'TestEveryPredictorOnEverySpace|TestPredictorsOnLittle'
+	$(GO) test -timeout 30m ./cmd/hypernas -run 'TestEveryPredictorOnEverySpace|TestPredictorsOnLittle'
 	GOEXPERIMENT= $(GO) test ./internal/nn/... ./spaces/bundled/...
 
 lint: ## run golangci-lint, pinned
