@@ -13,15 +13,19 @@ import (
 const clockTick = 10 * time.Millisecond
 
 // CPUNow returns the user and system time that the processes of the tree have
-// taken that live now, and whether it can be told. The supervisor's own is
-// among them.
+// taken that live now, and whether it can be told. A supervisor is not among
+// them: it looks at the tree twenty times a second, which takes time of its own.
 func (p *Process) CPUNow() (time.Duration, bool) {
 	if p.runner == nil || p.runner.tree.cmd.Process == nil {
 		return 0, false
 	}
 	pid := p.runner.tree.cmd.Process.Pid
 	total := time.Duration(0)
-	for _, pid := range append(descendants(pid), pid) {
+	pids := descendants(pid)
+	if !p.plugin.supervised() {
+		pids = append(pids, pid)
+	}
+	for _, pid := range pids {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil {
 			continue // The process has ended.
