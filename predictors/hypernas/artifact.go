@@ -133,8 +133,10 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 		if j == nil {
 			break // no weights to generate
 		}
-		for i := range from.examples {
-			from.examples[i].judged(j, &some.Networks[i])
+		if k == 0 { // all judges read alike
+			for i := range from.examples {
+				from.examples[i].judged(j, &some.Networks[i])
+			}
 		}
 		if err := j.pretrain(ctx, from, orders[k]); err != nil {
 			return nil, err

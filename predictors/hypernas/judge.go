@@ -25,12 +25,11 @@ import (
 //   - the squared error of the structural targets; see [newSample].
 type judge struct {
 	*model[float32]
-	o       *plusOptions
-	reader  *reader
-	nodes   *feature.Nodes
-	cells   int // that are read of an architecture; longer ones are thinned out
-	head    [2]fit.Linear
-	targets int
+	o      *plusOptions
+	reader *reader
+	nodes  *feature.Nodes
+	cells  int // that are read of an architecture; longer ones are thinned out
+	task   structuralTask
 }
 
 // longest is the longest sequence of cells that a judge reads whole.
@@ -47,7 +46,7 @@ func newJudge(o *plusOptions, v *plugins.Vocabulary, networks []plugins.Network,
 	own := defaults()
 	own.Global, own.Width, own.Layers, own.Hidden, own.Dropout = o.Global, o.Width, o.Layers, o.Width, 0
 	own.TargetBatch, own.AuxiliaryPool = o.TargetBatch, o.AuxiliaryPool
-	j := &judge{o: o, reader: newReader(v, true, networks), nodes: feature.NewNodes(v, networks, sequence), targets: targets}
+	j := &judge{o: o, reader: newReader(v, true, networks), nodes: feature.NewNodes(v, networks, sequence)}
 	if len(j.reader.proxy.heads) == 0 {
 		return nil, nil
 	}
@@ -59,7 +58,7 @@ func newJudge(o *plusOptions, v *plugins.Vocabulary, networks []plugins.Network,
 	}
 	j.cells = min(j.cells, longest)
 	j.model = newModel[float32](&own, j.nodes.Dim(), j.reader.proxy, set, rng)
-	j.head = [2]fit.Linear{fit.NewLinear(rng, "head", o.Width, o.Width), fit.NewLinear(rng, "head output", o.Width, max(targets, 1))}
+	j.task = newTask(rng, o.Width, targets)
 	return j, nil
 }
 
@@ -102,7 +101,7 @@ func (j *judge) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Nod
 	in := &inputs[float32]{shape: shape{networks: rows, cells: j.cells, nodes: nodes}}
 	cells, h := j.encode(b.Graph, in)
 	predicted := j.regress(b.Graph, in, h, false)
-	var targets []float32
+	setTargets := func(int, *example) {}
 	if b.Training {
 		in.targets = min(o.TargetBatch, rows)
 		each, counts := j.classify(b.Graph, in, cells)
@@ -122,24 +121,17 @@ func (j *judge) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Nod
 		some := b.Apply(&kern.Take[float32]{N: in.targets}, predicted)
 		miss := b.Apply(&kern.MSE[float32]{}, some, b.Apply(&kern.Standardize[float32]{}, each, ordered), counts)
 		b.AddLoss(b.Apply(&kern.Scale[float32]{}, miss, weight))
-		if j.targets > 0 {
-			want, data := b.Input("targets", rows, j.targets)
-			ones, all := b.Input("target weights", rows, j.targets)
-			for i := range all {
-				all[i] = 1
-			}
-			targets = data
-			y := b.Linear(b.Linear(h, j.head[0], true), j.head[1], false)
-			b.AddLoss(b.Apply(&kern.MSE[float32]{}, y, want, ones))
+		if j.task.targets > 0 {
+			setTargets = j.task.addLoss(b, h, rows)
 		}
 	}
 	return b.Apply(&kern.Concat[float32]{}, h, predicted), func(k int, e *example) {
+		setTargets(k, e)
 		if e == nil {
 			in.set(k, j.nodes, true, nil)
 			return
 		}
 		in.set(k, j.nodes, true, &e.network)
-		copy(targets[min(k*j.targets, len(targets)):], e.targets)
 	}
 }
 
@@ -189,7 +181,5 @@ func (j *judge) parameters() []*fuse.Parameter[float32] {
 
 // pretrain trains the judge on batches of a sample.
 func (j *judge) pretrain(ctx context.Context, from *sample, rng *rand.Rand) error {
-	return fit.Train(ctx, j, from.draw(j.o.JudgeSteps*j.o.Batch, rng), nil, fit.Options{
-		Epochs: 1, Batch: j.o.Batch, Rate: fit.OneCycle(j.o.Rate, warmup), Adam: fuse.AdamOptions{Decay: j.o.Decay, Clip: clip},
-	}, rng)
+	return pretrainOn(ctx, j, j.o, j.o.JudgeSteps, from, rng)
 }

@@ -121,15 +121,50 @@ func (s *sample) draw(count int, rng *rand.Rand) []example {
 type structural struct {
 	*encoder[float32]
 	features int
-	head     [2]fit.Linear
-	targets  int // how many, the first of an example's
+	task     structuralTask
+}
+
+// structuralTask predicts targets of an example, the first so many, from an embedding.
+type structuralTask struct {
+	head    [2]fit.Linear
+	targets int
+}
+
+func newTask(rng *rand.Rand, width, targets int) structuralTask {
+	return structuralTask{[2]fit.Linear{fit.NewLinear(rng, "head", width, width), fit.NewLinear(rng, "head output", width, max(targets, 1))}, targets}
+}
+
+// addLoss adds the squared error of what is predicted from embeddings h
+// [rows, width], and returns a function that writes an example's targets, of a
+// nil example none, as a row.
+func (t *structuralTask) addLoss(b *fit.Builder, h *gorgonia.Node, rows int) (set func(row int, e *example)) {
+	want, targets := b.Input("targets", rows, t.targets)
+	weight, weights := b.Input("target weights", rows, t.targets)
+	b.AddLoss(b.Apply(&kern.MSE[float32]{}, b.Linear(b.Linear(h, t.head[0], true), t.head[1], false), want, weight))
+	return func(row int, e *example) {
+		from, to := row*t.targets, (row+1)*t.targets
+		counts := float32(0)
+		if e != nil {
+			copy(targets[from:to], e.targets)
+			counts = 1
+		}
+		for i := from; i < to; i++ {
+			weights[i] = counts
+		}
+	}
+}
+
+// pretrainOn trains an encoder on so many batches of a sample.
+func pretrainOn(ctx context.Context, m fit.Model[example], o *plusOptions, steps int, from *sample, rng *rand.Rand) error {
+	return fit.Train(ctx, m, from.draw(steps*o.Batch, rng), nil, fit.Options{
+		Epochs: 1, Batch: o.Batch, Rate: fit.OneCycle(o.Rate, warmup), Adam: fuse.AdamOptions{Decay: o.Decay, Clip: clip},
+	}, rng)
 }
 
 // newStructural draws an encoder of nodes with the given number of features.
 func newStructural(o *plusOptions, features, targets int, rng *rand.Rand) *structural {
 	return &structural{
-		encoder: newEncoder[float32](features, o.Width, o.Layers, true, rng), features: features, targets: targets,
-		head: [2]fit.Linear{fit.NewLinear(rng, "head", o.Width, o.Width), fit.NewLinear(rng, "head output", o.Width, max(targets, 1))},
+		encoder: newEncoder[float32](features, o.Width, o.Layers, true, rng), features: features, task: newTask(rng, o.Width, targets),
 	}
 }
 
@@ -147,15 +182,12 @@ func (s *structural) Build(b *fit.Builder, rows, nodes int) (prediction *gorgoni
 	r, backward := b.Input("backward", rows, nodes, nodes)
 	mask, live := b.Input("mask", rows, nodes)
 	h := pool(b.Graph, s.layersOf(b.Graph, s.input(b.Graph, x), e, r), mask, true)
-	var targets, weights []float32
+	setTargets := func(int, *example) {}
 	if b.Training {
-		var want, weight *gorgonia.Node
-		want, targets = b.Input("targets", rows, s.targets)
-		weight, weights = b.Input("target weights", rows, s.targets)
-		y := b.Linear(b.Linear(h, s.head[0], true), s.head[1], false)
-		b.AddLoss(b.Apply(&kern.MSE[float32]{}, y, want, weight))
+		setTargets = s.task.addLoss(b, h, rows)
 	}
 	return h, func(k int, of *example) {
+		setTargets(k, of)
 		if of == nil {
 			of = &example{} // of no nodes: all zeros
 		}
@@ -168,25 +200,13 @@ func (s *structural) Build(b *fit.Builder, rows, nodes int) (prediction *gorgoni
 			own[i] = 1
 		}
 		feature.AdjacencyTo(forward[k*square:(k+1)*square], backward[k*square:(k+1)*square], nodes, g.count, g.edges, true)
-		if targets == nil {
-			return
-		}
-		n := copy(targets[k*s.targets:(k+1)*s.targets], of.targets)
-		for i := range s.targets {
-			weights[k*s.targets+i] = 0
-			if n > 0 {
-				weights[k*s.targets+i] = 1
-			}
-		}
 	}
 }
 
 // pretrain trains the encoder on batches of a sample.
 func (s *structural) pretrain(ctx context.Context, o *plusOptions, from *sample, rng *rand.Rand) error {
-	if s.targets == 0 {
+	if s.task.targets == 0 {
 		return nil // nothing varies
 	}
-	return fit.Train(ctx, s, from.draw(o.Steps*o.Batch, rng), nil, fit.Options{
-		Epochs: 1, Batch: o.Batch, Rate: fit.OneCycle(o.Rate, warmup), Adam: fuse.AdamOptions{Decay: o.Decay, Clip: clip},
-	}, rng)
+	return pretrainOn(ctx, s, o, o.Steps, from, rng)
 }
