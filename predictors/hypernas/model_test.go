@@ -90,23 +90,30 @@ func TestWholeGradient(t *testing.T) {
 				if slices.ContainsFunc(grad, func(g float64) bool { return g != 0 }) {
 					nonzero++
 				}
-				for i := 0; i < len(grad); i += max(len(grad)/6, 1) {
-					const h = 1e-6 // so small that no rectifier changes sides
-					x := p.Data[i]
-					p.Data[i] = x + h
-					up := evaluate()
-					p.Data[i] = x - h
-					down := evaluate()
-					p.Data[i] = x
-					if want := (up - down) / (2 * h); math.Abs(grad[i]-want) > 1e-6*(1+math.Abs(want)) {
-						t.Errorf("%s, element %d: got %v, want %v", p.Name, i, grad[i], want)
-					}
-				}
+				differences(t, p, grad, max(len(grad)/6, 1), evaluate)
 			}
 			if nonzero < len(params) {
 				t.Errorf("only %d of %d parameters have a gradient", nonzero, len(params))
 			}
 		})
+	}
+}
+
+// differences compares every step-th element of a gradient with central
+// differences of the loss that evaluate returns.
+func differences(t *testing.T, p *fuse.Parameter[float64], grad []float64, step int, evaluate func() float64) {
+	t.Helper()
+	for i := 0; i < len(grad); i += step {
+		const h = 1e-6 // so small that no rectifier changes sides
+		x := p.Data[i]
+		p.Data[i] = x + h
+		up := evaluate()
+		p.Data[i] = x - h
+		down := evaluate()
+		p.Data[i] = x
+		if want := (up - down) / (2 * h); math.Abs(grad[i]-want) > 1e-6*(1+math.Abs(want)) {
+			t.Errorf("%s, element %d: got %v, want %v", p.Name, i, grad[i], want)
+		}
 	}
 }
 

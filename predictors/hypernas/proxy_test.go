@@ -253,18 +253,7 @@ func TestTargetsGradient(t *testing.T) {
 				if !slices.ContainsFunc(grad, func(g float64) bool { return g != 0 }) {
 					t.Errorf("%s has no gradient", p.Name)
 				}
-				for i := 0; i < len(grad); i += max(len(grad)/8, 1) {
-					const h = 1e-6 // so small that no rectifier changes sides
-					x := p.Data[i]
-					p.Data[i] = x + h
-					up := evaluate()
-					p.Data[i] = x - h
-					down := evaluate()
-					p.Data[i] = x
-					if want := (up - down) / (2 * h); math.Abs(grad[i]-want) > 1e-6*(1+math.Abs(want)) {
-						t.Errorf("%s, element %d: got %v, want %v", p.Name, i, grad[i], want)
-					}
-				}
+				differences(t, p, grad, max(len(grad)/8, 1), evaluate)
 			}
 		})
 	}
