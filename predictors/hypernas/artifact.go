@@ -80,10 +80,19 @@ func fingerprintOf(n *plugins.Network) (f fingerprint) {
 
 // embedded is how many columns the embedding has before scaling.
 func (e *embedder) embedded() int {
-	if e.o.Use == "losses" {
-		return len(e.members) * e.o.Width
+	if e.o.Use == "both" || e.o.Use == "embedding" {
+		return (len(e.members) + len(e.judges)) * e.o.Width
 	}
-	return (len(e.members) + len(e.judges)) * e.o.Width
+	return len(e.members) * e.o.Width
+}
+
+// valued is how many columns of losses there are before scaling: of each judge
+// what it predicts of the loss, and the loss.
+func (e *embedder) valued() int {
+	if e.o.Use == "both" || e.o.Use == "losses" {
+		return 2 * len(e.judges)
+	}
+	return 0
 }
 
 // newEmbedder returns an embedder without encoders for a pool, which must follow
@@ -148,8 +157,10 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 	if err != nil {
 		return nil, err
 	}
-	e.embedding = feature.NewScaling(embedding, e.embedded(), false)
-	if each := 2 * len(e.judges); each > 0 {
+	if width := e.embedded(); width > 0 {
+		e.embedding = feature.NewScaling(embedding, width, false)
+	}
+	if each := e.valued(); each > 0 {
 		e.losses = feature.NewScaling(losses, each, false)
 		e.known = make(map[fingerprint][]float32)
 		for i := range from.examples {
@@ -175,16 +186,20 @@ func seen(pool *plugins.Batch) plugins.Batch { return pool.Slice(0, min(pool.Len
 // values returns, row by row and before scaling, the embeddings of examples and,
 // for each judge, the loss that it predicts and the loss.
 func (e *embedder) values(ctx context.Context, examples []example) (embedding, losses []float64, err error) {
+	n, w, width, each := len(examples), e.o.Width, e.embedded(), e.valued()
 	if e.evaluators == nil {
 		for _, m := range e.members {
 			e.evaluators = append(e.evaluators, fit.NewEvaluator(m))
 		}
 		for _, j := range e.judges {
-			e.evaluators = append(e.evaluators, fit.NewEvaluator(j))
-			e.verdicts = append(e.verdicts, fit.NewEvaluator(verdict{j}))
+			if e.o.Use != "" {
+				e.evaluators = append(e.evaluators, fit.NewEvaluator(j))
+			}
+			if each > 0 {
+				e.verdicts = append(e.verdicts, fit.NewEvaluator(verdict{j}))
+			}
 		}
 	}
-	n, w, width, each := len(examples), e.o.Width, e.embedded(), 2*len(e.judges)
 	embedding, losses = make([]float64, n*width), make([]float64, n*each)
 	for k, v := range e.evaluators {
 		judge, numbers := k-len(e.members), w
@@ -200,7 +215,7 @@ func (e *embedder) values(ctx context.Context, examples []example) (embedding, l
 			if k*w < width {
 				copy(embedding[i*width+k*w:], row[:w])
 			}
-			if judge >= 0 {
+			if judge >= 0 && each > 0 {
 				losses[i*each+2*judge] = row[w]
 			}
 		}
@@ -231,6 +246,14 @@ func (e *embedder) values(ctx context.Context, examples []example) (embedding, l
 
 // rows returns the scaled embeddings and losses of the rows of b.
 func (e *embedder) rows(ctx context.Context, b *plugins.Batch) (embedding, losses []float64, err error) {
+	if embedding, losses, err = e.raw(ctx, b); err != nil {
+		return nil, nil, err
+	}
+	return scaled(&e.embedding, embedding, e.embedded()), scaled(&e.losses, losses, e.valued()), nil
+}
+
+// raw is rows before scaling.
+func (e *embedder) raw(ctx context.Context, b *plugins.Batch) (embedding, losses []float64, err error) {
 	examples := make([]example, b.Len())
 	for i := range examples {
 		examples[i].graph = e.joiner.read(&b.Networks[i])
@@ -238,11 +261,7 @@ func (e *embedder) rows(ctx context.Context, b *plugins.Batch) (embedding, losse
 			examples[i].judged(e.judges[0], &b.Networks[i])
 		}
 	}
-	embedding, losses, err = e.values(ctx, examples)
-	if err != nil {
-		return nil, nil, err
-	}
-	return scaled(&e.embedding, embedding, e.embedded()), scaled(&e.losses, losses, 2*len(e.judges)), nil
+	return e.values(ctx, examples)
 }
 
 // scaled returns rows of so many columns under a scaling.
@@ -358,7 +377,7 @@ func (e *embedder) decode(v *plugins.Vocabulary, pool *plugins.Batch, artifact [
 	if e.embedding, err = readScaling(r, e.embedded()); err != nil {
 		return err
 	}
-	if e.losses, err = readScaling(r, 2*len(e.judges)); err != nil {
+	if e.losses, err = readScaling(r, e.valued()); err != nil {
 		return err
 	}
 	if r.Len() > 0 {

@@ -82,9 +82,9 @@
 //   - The layers have biases.
 //   - The regressor has one hidden layer of 64 and dropout .1. Labels are
 //     z-scored. AdamW, rate 1e-3, one cycle with 10 % warm-up, clipped at norm 5:
-//     all flat within .01. 60 epochs are a declared saving: on the bundled space
-//     they cost .02 at 100 labels against 120 and nothing at 20, on NAS-Bench-201
-//     .02 at 78 labels (8 splits; .711 against .735).
+//     all flat within .01. 300 epochs, since fewer cost
+//     accuracy: on NAS-Bench-201 (2 splits) .727, .796 and .849 at 39, 156 and
+//     469 labels against .712, .778 and .830 after 120.
 //   - Three networks are trained and their predictions averaged (ours; members=1
 //     is one network, as the paper seems to have it): on the bundled space it
 //     adds .02 at 20 labels.
@@ -116,5 +116,7 @@
 // costs and counts. What they say is given to the Gaussian process of gp-warp:
 // their embeddings as a group with a kernel of its own, and the loss of the
 // generated networks beside its prediction as one more group of the product
-// kernel, which the forest sees too. See [plusOptions] and gp's Config.
+// kernel, which the forest sees too. With head=network the judges are trained on,
+// on the labels, as hypernas is; with head=loss they judge alone, the paper's
+// HyperNAS-H. See [plusOptions] and gp's Config.
 package hypernas

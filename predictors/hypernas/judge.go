@@ -44,7 +44,7 @@ const lossWeight = .3
 // [plugins.ErrOption] if judges like it are too large.
 func newJudge(o *plusOptions, v *plugins.Vocabulary, networks []plugins.Network, targets int, set *auxiliary, rng *rand.Rand) (*judge, error) {
 	own := defaults()
-	own.Global, own.Width, own.Layers, own.Hidden, own.Dropout = o.Global, o.Width, o.Layers, o.Width, 0
+	own.Global, own.Width, own.Layers, own.Hidden = o.Global, o.Width, o.Layers, o.Width
 	own.TargetBatch, own.AuxiliaryPool = o.TargetBatch, o.AuxiliaryPool
 	j := &judge{o: o, reader: newReader(v, true, networks), nodes: feature.NewNodes(v, networks, sequence)}
 	if len(j.reader.proxy.heads) == 0 {

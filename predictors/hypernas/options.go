@@ -43,7 +43,7 @@ func defaults() options {
 		Global: "on", Hypernetwork: true, Q: 1.5,
 		Prune: true, Norm: true, Loops: true, Pool: "sum",
 		Width: 64, Layers: 3, Hidden: 64, Dropout: .1,
-		Epochs: 60, Batch: 16, Rate: 1e-3, Decay: 1e-3, Members: 3,
+		Epochs: 300, Batch: 16, Rate: 1e-3, Decay: 1e-3, Members: 3,
 		TargetBatch: 4, TargetCells: 4, TargetWidth: 4, TargetImages: 32, Auxiliary: auxGenerated, AuxiliaryPool: 640,
 	}
 }

@@ -22,6 +22,7 @@ const PlusVersion = 2
 // plusOptions are what a user of hypernas-plus may choose.
 type plusOptions struct {
 	Label         string  `option:"label" doc:"transform of the labels before the fit; warp learns it" choices:"warp,rank-gauss,z-score"`
+	Head          string  `option:"head" doc:"what makes a value of that: the process with the forest; the judges' encoders trained on, on the labels, as hypernas is; or the loss alone, without labels (the paper's HyperNAS-H)" choices:"process,network,loss"`
 	Embedding     bool    `option:"embedding" doc:"add what encoders say that were pretrained without labels"`
 	Forest        bool    `option:"forest" doc:"mix a random forest in, by cross-validation"`
 	Members       int     `option:"members" doc:"encoders pretrained to predict costs and counts, whose embeddings stand side by side"`
@@ -47,7 +48,7 @@ type plusOptions struct {
 // plusDefaults returns the recipe.
 func plusDefaults() plusOptions {
 	return plusOptions{
-		Label: "warp", Embedding: true, Forest: true,
+		Label: "warp", Head: "process", Embedding: true, Forest: true,
 		Members: 6, Judges: 1, Use: "both", Global: "on",
 		Width: 64, Layers: 3, Steps: 300, JudgeSteps: 1000, Batch: 64, TargetBatch: 8,
 		Auxiliary: auxGenerated, AuxiliaryPool: 640, JudgeImages: 64,
@@ -73,7 +74,16 @@ func (o *plusOptions) check() error {
 		feature.CheckRange("iterations", o.Iterations, 1, 1e4),
 		feature.CheckRange("rate", o.Rate, 1e-9, 1),
 		feature.CheckRange("decay", o.Decay, 0, 10),
+		o.checkHead(),
 	)
+}
+
+// checkHead returns an error if there is nothing that the head could work with.
+func (o *plusOptions) checkHead() error {
+	if o.Head != "process" && (o.Judges == 0 || !o.Embedding) {
+		return fmt.Errorf("%w: head=%s works on judges alone; it takes embedding=true and judges of 1 or more", plugins.ErrOption, o.Head)
+	}
+	return nil
 }
 
 // Plus is hypernas-plus: a Gaussian process with a learned warp of the labels on
@@ -89,6 +99,7 @@ type Plus struct {
 	model    *gp.Model             // nil where nothing varies
 	forest   *tree.Forest          // nil where it has no weight
 	weight   float64               // of the process, 1 where there is no forest
+	ensemble *ensemble             // of the judges, trained on; nil but with that head
 }
 
 var _ plugins.Pretrainer = (*Plus)(nil)
@@ -122,7 +133,16 @@ func readPlusOptions(given map[string]string) (plusOptions, error) {
 	if err := plugins.SetOptions(&o, given); err != nil {
 		return o, err
 	}
-	return o, o.check()
+	if err := o.check(); err != nil {
+		return o, err
+	}
+	switch o.Head {
+	case "network": // judges' encoders and nothing else
+		o.Members, o.Use = 0, ""
+	case "loss":
+		o.Members, o.Use = 0, "losses"
+	}
+	return o, nil
 }
 
 // Pretrain implements [plugins.Pretrainer].
@@ -172,11 +192,13 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 	if err := feature.CheckLabels(t.Labels, t.Batch.Len()); err != nil {
 		return plugins.Fitted{}, err
 	}
-	var warnings []string
 	*p = Plus{CIFAR10: p.CIFAR10, options: o, weight: 1}
 	pool := &t.Pool
 	if pool.Len() == 0 {
 		pool = &t.Batch
+	}
+	if o.Head != "process" {
+		return p.fitJudges(ctx, t, pool)
 	}
 	if p.features, err = feature.NewScaledGroups(ctx, &t.Vocabulary, pool); err != nil {
 		return plugins.Fitted{}, err
@@ -184,20 +206,9 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 	if len(p.features.Names()) == 0 {
 		return plugins.Fitted{Warnings: []string{feature.AllAlike}}, nil
 	}
+	var warnings []string
 	if o.Embedding {
-		set, err := p.images(ctx, &o)
-		if err != nil {
-			return plugins.Fitted{}, err
-		}
-		if set != nil && set.note != "" {
-			warnings = append(warnings, set.note)
-		}
-		if len(t.Artifact) > 0 {
-			p.embedder, err = decode(&o, &t.Vocabulary, pool, set, t.Artifact)
-		} else {
-			p.embedder, err = pretrain(ctx, &o, &t.Vocabulary, pool, set, t.Seed, func(int) {})
-		}
-		if err != nil {
+		if warnings, err = p.embed(ctx, t, pool); err != nil {
 			return plugins.Fitted{}, err
 		}
 	}
@@ -220,6 +231,47 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 	return plugins.Fitted{Warnings: append(warnings, gp.OnlyFirst(len(labels))...)}, err
 }
 
+// embed sets the embedder: what was pretrained on pool, or else is now.
+func (p *Plus) embed(ctx context.Context, t *plugins.Training, pool *plugins.Batch) (warnings []string, err error) {
+	o := &p.options
+	set, err := p.images(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if set != nil && set.note != "" {
+		warnings = append(warnings, set.note)
+	}
+	if len(t.Artifact) > 0 {
+		p.embedder, err = decode(o, &t.Vocabulary, pool, set, t.Artifact)
+	} else {
+		p.embedder, err = pretrain(ctx, o, &t.Vocabulary, pool, set, t.Seed, func(int) {})
+	}
+	return warnings, err
+}
+
+// fitJudges is fit for the heads that work on judges alone.
+func (p *Plus) fitJudges(ctx context.Context, t *plugins.Training, pool *plugins.Batch) (plugins.Fitted, error) {
+	warnings, err := p.embed(ctx, t, pool)
+	if err != nil {
+		return plugins.Fitted{}, err
+	}
+	judges := p.embedder.judges
+	if len(judges) == 0 {
+		return plugins.Fitted{}, fmt.Errorf("%w: no architecture has an operation with weights to generate, and head=%s works with them alone", plugins.ErrUnsupported, p.options.Head)
+	}
+	if p.options.Head == "network" {
+		p.ensemble = newEnsemble(judges[0].options, judges[0].nodes, judges[0].read, &t.Batch, t.Labels)
+		for k, j := range judges {
+			m := newModel[float32](j.options, j.nodes.Dim(), j.reader.proxy, nil, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))
+			m.encoder = j.encoder
+			if err := p.ensemble.train(ctx, m, k, len(judges), t.Seed, t.Log); err != nil {
+				return plugins.Fitted{}, err
+			}
+		}
+	}
+	return plugins.Fitted{Warnings: warnings}, nil
+}
+
 // config returns what the process is fitted with.
 func (p *Plus) config() gp.Config {
 	c := gp.Config{Dims: p.features.Dims(), Warp: p.options.Label == "warp", Iterations: p.options.Iterations}
@@ -237,7 +289,7 @@ func (p *Plus) config() gp.Config {
 
 // losses reports whether the losses that judges give are features.
 func (p *Plus) losses() bool {
-	return p.embedder != nil && p.embedder.losses.Dim() > 0 && p.options.Use != "embedding"
+	return p.embedder != nil && p.embedder.losses.Dim() > 0
 }
 
 // rows returns what the process sees of the rows of b.
@@ -386,19 +438,52 @@ func pickRows(x *mat.Dense, rows []int) *mat.Dense {
 const block = 1024
 
 // Predict implements [plugins.Predictor]. Values are on the scale of the
-// transformed labels.
+// transformed labels, with head=network on that of the labels, with head=loss
+// they are the loss with the sign changed.
 func (p *Plus) Predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
-	if p.features == nil {
-		return nil, fmt.Errorf("predict with hypernas-plus: %w", plugins.ErrNotFitted)
+	values, err := p.predict(ctx, b)
+	if err != nil {
+		return nil, fmt.Errorf("predict with hypernas-plus: %w", err)
+	}
+	return values, nil
+}
+
+func (p *Plus) predict(ctx context.Context, b *plugins.Batch) ([]float64, error) {
+	valuesTo := p.predictTo
+	switch {
+	case p.ensemble != nil:
+		return p.ensemble.predict(ctx, b)
+	case p.features == nil && p.embedder == nil:
+		return nil, plugins.ErrNotFitted
+	case p.options.Head == "loss":
+		valuesTo = p.lossTo
+	case p.model == nil:
+		return make([]float64, b.Len()), nil
 	}
 	values := make([]float64, b.Len())
-	for from := 0; from < b.Len() && p.model != nil; from += block {
+	for from := 0; from < b.Len(); from += block {
 		part := b.Slice(from, min(from+block, b.Len()))
-		if err := p.predictTo(ctx, values[from:from+part.Len()], &part); err != nil {
-			return nil, fmt.Errorf("predict with hypernas-plus: %w", err)
+		if err := valuesTo(ctx, values[from:from+part.Len()], &part); err != nil {
+			return nil, err
 		}
 	}
 	return values, nil
+}
+
+// lossTo writes for each row of b how small its loss is, with the weights that
+// judges generate.
+func (p *Plus) lossTo(ctx context.Context, dst []float64, b *plugins.Batch) error {
+	_, losses, err := p.embedder.raw(ctx, b)
+	if err != nil {
+		return err
+	}
+	judges := len(p.embedder.judges)
+	for i := range dst {
+		for k := range judges {
+			dst[i] -= losses[2*(i*judges+k)+1] / float64(judges)
+		}
+	}
+	return nil
 }
 
 func (p *Plus) predictTo(ctx context.Context, dst []float64, b *plugins.Batch) error {

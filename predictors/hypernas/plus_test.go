@@ -52,35 +52,44 @@ func TestPlusWithoutItsPartsIsGPWarp(t *testing.T) {
 	}
 }
 
-// TestPlusTakesItsArtifact: a fit on what another process pretrained depends on
-// that; an artifact of other options or cut short is refused.
-func TestPlusTakesItsArtifact(t *testing.T) {
-	training, test, target := plugintest.Deal(t, 40)
-	training.Pool, training.Options = test, little()
-	pretrain := func(seed uint64) []byte {
-		artifact, err := hypernas.NewPlus().Pretrain(t.Context(), &plugins.Pretraining{
-			Vocabulary: training.Vocabulary, Pool: test, Options: training.Options, Seed: seed, Log: slog.New(slog.DiscardHandler),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return artifact
+// pretrained returns the artifact of pretraining with training's options.
+func pretrained(t *testing.T, training *plugins.Training, seed uint64) []byte {
+	t.Helper()
+	artifact, err := hypernas.NewPlus().Pretrain(t.Context(), &plugins.Pretraining{
+		Vocabulary: training.Vocabulary, Pool: training.Pool, Options: training.Options, Seed: seed, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	training.Artifact = pretrain(training.Seed + 1)
-	first := predictions(t, hypernas.NewPlus(), training, &test)
-	good, all := 0, 0
-	for i := range first {
+	return artifact
+}
+
+// ordered returns the share of pairs with different targets that values order
+// as they do.
+func ordered(values, target []float64) float64 {
+	good, all := 0., 0.
+	for i := range values {
 		for j := range i {
 			if target[i] != target[j] {
 				all++
-				if (first[i] < first[j]) == (target[i] < target[j]) {
+				if (values[i] < values[j]) == (target[i] < target[j]) {
 					good++
 				}
 			}
 		}
 	}
-	if 4*good < 3*all {
-		t.Errorf("orders %d of %d pairs right, want three in four", good, all)
+	return good / all
+}
+
+// TestPlusTakesItsArtifact: a fit on what another process pretrained depends on
+// that; an artifact of other options or cut short is refused.
+func TestPlusTakesItsArtifact(t *testing.T) {
+	training, test, target := plugintest.Deal(t, 40)
+	training.Pool, training.Options = test, little()
+	training.Artifact = pretrained(t, training, training.Seed+1)
+	first := predictions(t, hypernas.NewPlus(), training, &test)
+	if good := ordered(first, target); good < .75 {
+		t.Errorf("orders %.0f %% of pairs right, want three in four", 100*good)
 	}
 	if again := predictions(t, hypernas.NewPlus(), training, &test); !slices.Equal(first, again) {
 		t.Error("two fits on one artifact differ")
@@ -89,7 +98,7 @@ func TestPlusTakesItsArtifact(t *testing.T) {
 	seed, artifact := training.Seed, training.Artifact
 	training.Artifact = nil
 	alone := predictions(t, hypernas.NewPlus(), training, &test)
-	training.Artifact = pretrain(seed)
+	training.Artifact = pretrained(t, training, seed)
 	if with := predictions(t, hypernas.NewPlus(), training, &test); !slices.Equal(alone, with) || slices.Equal(alone, first) {
 		t.Error("a fit that pretrains itself differs from one on an artifact of its seed, or equals that of another")
 	}
@@ -109,13 +118,56 @@ func TestPlusTakesItsArtifact(t *testing.T) {
 	}
 }
 
+// TestPlusHeads: judges that are trained on rank by the labels, the loss alone
+// takes nothing from them; both come from an artifact as from a pretraining on
+// the spot, and a space without weights has neither.
+func TestPlusHeads(t *testing.T) {
+	training, test, target := plugintest.Deal(t, 40)
+	training.Pool = test
+	for _, head := range []string{"network", "loss"} {
+		training.Options = little("head", head, "judges", "2", "layers", "1", "width", "16")
+		training.Artifact = nil
+		values := predictions(t, hypernas.NewPlus(), training, &test)
+		if good := ordered(values, target); head == "network" && good < .75 {
+			t.Errorf("head=network orders %.0f %% of pairs right, want three in four", 100*good)
+		}
+		training.Artifact = pretrained(t, training, training.Seed)
+		if again := predictions(t, hypernas.NewPlus(), training, &test); !slices.Equal(again, values) {
+			t.Errorf("head=%s: an artifact gives other values than a pretraining on the spot", head)
+		}
+		labels := training.Labels
+		training.Labels = slices.Clone(labels)
+		slices.Reverse(training.Labels)
+		other := predictions(t, hypernas.NewPlus(), training, &test)
+		if same := slices.Equal(other, values); same != (head == "loss") {
+			t.Errorf("head=%s: with other labels, values are the same: %t", head, same)
+		}
+		training.Labels = labels
+
+		weightless := small(1)
+		for i := 2; i < 4; i++ {
+			weightless.Vocabulary.Ops[i].Kind = plugins.KindSkip
+		}
+		weightless.Options = training.Options
+		if _, err := hypernas.NewPlus().Fit(t.Context(), weightless); !errors.Is(err, plugins.ErrUnsupported) {
+			t.Errorf("head=%s without weights to generate: got %v, want ErrUnsupported", head, err)
+		}
+		for _, without := range []string{"embedding", "judges"} {
+			training.Options = little("head", head, without, map[string]string{"embedding": "false", "judges": "0"}[without])
+			if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+				t.Errorf("head=%s without %s: got %v, want ErrOption", head, without, err)
+			}
+		}
+	}
+}
+
 func TestPlusMistakes(t *testing.T) {
 	training, test, _ := plugintest.Deal(t, 5)
 	if _, err := hypernas.NewPlus().Predict(t.Context(), &test); !errors.Is(err, plugins.ErrNotFitted) {
 		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
 	}
 	for name, value := range map[string]string{
-		"label": "raw", "members": "0", "width": "0", "layers": "0", "steps": "0", "batch": "0", "rate": "0",
+		"label": "raw", "head": "tail", "members": "0", "width": "0", "layers": "0", "steps": "0", "batch": "0", "rate": "0",
 		"decay": "-1", "trees": "0", "iterations": "0", "embedding": "maybe", "forest": "2", "depth": "2",
 	} {
 		training.Options = map[string]string{name: value}
