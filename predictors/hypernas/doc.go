@@ -82,9 +82,9 @@
 //   - The layers have biases.
 //   - The regressor has one hidden layer of 64 and dropout .1. Labels are
 //     z-scored. AdamW, rate 1e-3, one cycle with 10 % warm-up, clipped at norm 5:
-//     all flat within .01. 300 epochs, since fewer cost
-//     accuracy: on NAS-Bench-201 (2 splits) .727, .796 and .849 at 39, 156 and
-//     469 labels against .712, .778 and .830 after 120.
+//     all flat within .01. 300 epochs, since fewer cost accuracy: on
+//     NAS-Bench-201 (2 splits) .727, .796 and .849 at 39, 156 and 469 labels
+//     against .712, .778 and .830 after 120.
 //   - Three networks are trained and their predictions averaged (ours; members=1
 //     is one network, as the paper seems to have it): on the bundled space it
 //     adds .02 at 20 labels.

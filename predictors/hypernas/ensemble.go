@@ -17,7 +17,6 @@ import (
 // ensemble is networks that are trained on the same labels, whose predictions
 // are averaged.
 type ensemble struct {
-	o          *options
 	nodes      *feature.Nodes
 	read       func(*plugins.Network) network
 	networks   []network // that have labels
@@ -29,9 +28,9 @@ type ensemble struct {
 }
 
 // newEnsemble returns an ensemble without members for architectures and their
-// labels. It trains as o says.
-func newEnsemble(o *options, nodes *feature.Nodes, read func(*plugins.Network) network, b *plugins.Batch, labels []float64) *ensemble {
-	e := &ensemble{o: o, nodes: nodes, read: read}
+// labels.
+func newEnsemble(nodes *feature.Nodes, read func(*plugins.Network) network, b *plugins.Batch, labels []float64) *ensemble {
+	e := &ensemble{nodes: nodes, read: read}
 	e.mean, e.sd = feature.Moments(labels)
 	for i := range labels {
 		n := read(&b.Networks[i])
@@ -42,9 +41,9 @@ func newEnsemble(o *options, nodes *feature.Nodes, read func(*plugins.Network) n
 	return e
 }
 
-// train trains m, number k of so many, and adds it.
+// train trains m, number k of so many, as its options say, and adds it.
 func (e *ensemble) train(ctx context.Context, m *model[float32], k, of int, seed uint64, log *slog.Logger) error {
-	o := e.o
+	o := m.options
 	b := &member{model: m, nodes: e.nodes, cells: e.cells}
 	err := fit.Train(ctx, b, e.networks, e.labels, fit.Options{
 		Epochs: o.Epochs, Batch: o.Batch, Loss: b.loss,

@@ -84,7 +84,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 	if err := checkSize(o.Members * parameterCount(&o, nodes.Dim(), reader.proxy, set)); err != nil {
 		return nil, err
 	}
-	e := newEnsemble(&p.options, nodes, reader.read, &t.Batch, t.Labels)
+	e := newEnsemble(nodes, reader.read, &t.Batch, t.Labels)
 	for k := range o.Members {
 		m := newModel[float32](&p.options, nodes.Dim(), reader.proxy, set, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))
 		if err := e.train(ctx, m, k, o.Members, t.Seed, t.Log); err != nil {

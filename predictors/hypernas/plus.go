@@ -179,6 +179,7 @@ func (p *Plus) images(ctx context.Context, o *plusOptions) (*auxiliary, error) {
 func (p *Plus) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
 	fitted, err := p.fit(ctx, t)
 	if err != nil {
+		*p = Plus{CIFAR10: p.CIFAR10} // not fitted
 		return plugins.Fitted{}, fmt.Errorf("fit hypernas-plus: %w", err)
 	}
 	return fitted, nil
@@ -260,7 +261,7 @@ func (p *Plus) fitJudges(ctx context.Context, t *plugins.Training, pool *plugins
 		return plugins.Fitted{}, fmt.Errorf("%w: no architecture has an operation with weights to generate, and head=%s works with them alone", plugins.ErrUnsupported, p.options.Head)
 	}
 	if p.options.Head == "network" {
-		p.ensemble = newEnsemble(judges[0].options, judges[0].nodes, judges[0].read, &t.Batch, t.Labels)
+		p.ensemble = newEnsemble(judges[0].nodes, judges[0].read, &t.Batch, t.Labels)
 		for k, j := range judges {
 			m := newModel[float32](j.options, j.nodes.Dim(), j.reader.proxy, nil, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))
 			m.encoder = j.encoder

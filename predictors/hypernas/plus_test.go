@@ -149,8 +149,12 @@ func TestPlusHeads(t *testing.T) {
 			weightless.Vocabulary.Ops[i].Kind = plugins.KindSkip
 		}
 		weightless.Options = training.Options
-		if _, err := hypernas.NewPlus().Fit(t.Context(), weightless); !errors.Is(err, plugins.ErrUnsupported) {
+		p := hypernas.NewPlus()
+		if _, err := p.Fit(t.Context(), weightless); !errors.Is(err, plugins.ErrUnsupported) {
 			t.Errorf("head=%s without weights to generate: got %v, want ErrUnsupported", head, err)
+		}
+		if _, err := p.Predict(t.Context(), &weightless.Batch); !errors.Is(err, plugins.ErrNotFitted) {
+			t.Errorf("head=%s after a fit that failed: got %v, want ErrNotFitted", head, err)
 		}
 		for _, without := range []string{"embedding", "judges"} {
 			training.Options = little("head", head, without, map[string]string{"embedding": "false", "judges": "0"}[without])
