@@ -29,7 +29,7 @@ type model[T kern.Float] struct {
 	stem       *fuse.Parameter[T]
 	position   *fuse.Parameter[T] // of the pixels, nil without attention
 	classifier []*fuse.Parameter[T]
-	u          *fuse.Parameter[T]
+	u          *fuse.Parameter[T] // nil where the weights of the losses are fixed
 }
 
 // newModel draws the weights. u starts at 1. There is a hypernetwork, which
@@ -51,7 +51,9 @@ func newModel[T kern.Float](o *options, features int, p *proxy, set *auxiliary, 
 	if p.attends() {
 		m.position = fuse.NewParameter[T]("position", o.TargetWidth, auxiliarySide/2, auxiliarySide/2)
 	}
-	m.u = fuse.NewParameter[T]("u", 2).Fill(1)
+	if o.Weights == "learned" {
+		m.u = fuse.NewParameter[T]("u", 2).Fill(1)
+	}
 	return m
 }
 
@@ -189,11 +191,14 @@ func (m *model[T]) regressionLoss(g *fuse.Graph[T], prediction, labels, weights 
 	return g.Apply(&kern.Add[T]{}, loss, g.Apply(&kern.Scale[T]{}, rank, factor))
 }
 
-// join returns the adaptive loss of both tasks; regression's alone where there
-// is no hypernetwork.
+// join returns the loss of both tasks; regression's alone where there is no
+// hypernetwork.
 func (m *model[T]) join(g *fuse.Graph[T], regression, auxiliary *gorgonia.Node) *gorgonia.Node {
-	if !m.hypernetwork() {
+	switch {
+	case !m.hypernetwork():
 		return regression
+	case m.u == nil:
+		return g.Apply(&kern.Add[T]{}, regression, auxiliary)
 	}
 	return g.Apply(&kern.AdaptiveLoss[T]{Q: m.options.Q, Attached: m.options.Attached}, regression, auxiliary, g.Param(m.u))
 }

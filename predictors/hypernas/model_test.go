@@ -34,6 +34,7 @@ func TestWholeGradient(t *testing.T) {
 		"positional, pooled": func(o *options) { o.Global, o.Pool, o.Norm = "positional", "mean", false },
 		"off, ranking":       func(o *options) { o.Global, o.Rank = "off", .5 },
 		"no hypernetwork":    func(o *options) { o.Hypernetwork = false },
+		"fixed weights":      func(o *options) { o.Weights = "fixed" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := defaults()
@@ -160,7 +161,10 @@ func (m *model[T]) parameters() []*fuse.Parameter[T] {
 	params := m.encoder.parameters()
 	params = append(params, m.regressor...)
 	if m.hypernetwork() {
-		params = append(append(params, m.hypernetworkParameters()...), m.u)
+		params = append(params, m.hypernetworkParameters()...)
+	}
+	if m.u != nil {
+		params = append(params, m.u)
 	}
 	return params
 }

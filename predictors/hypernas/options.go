@@ -13,6 +13,7 @@ import (
 type options struct {
 	Global        string  `option:"global" doc:"what the nodes of a cell learn of the cells before it" choices:"on,positional,off"`
 	Hypernetwork  bool    `option:"hypernetwork" doc:"train on auxiliary images too; false is the paper's HyperNAS-P"`
+	Weights       string  `option:"weights" doc:"how the two losses are added: learned, by the adaptive loss, or fixed, as they are" choices:"learned,fixed"`
 	Q             float64 `option:"q" doc:"power of the adaptive loss"`
 	Attached      bool    `option:"attached" doc:"let the gradient pass through the power of the adaptive loss"`
 	Rank          float64 `option:"rank" doc:"weight of a pairwise ranking loss beside the squared error"`
@@ -40,7 +41,7 @@ type options struct {
 // defaults returns the recipe.
 func defaults() options {
 	return options{
-		Global: "on", Hypernetwork: true, Q: 1.5,
+		Global: "on", Hypernetwork: true, Weights: "learned", Q: 1.5,
 		Prune: true, Norm: true, Loops: true, Pool: "sum",
 		Width: 64, Layers: 3, Hidden: 64, Dropout: .1,
 		Epochs: 300, Batch: 16, Rate: 1e-3, Decay: 1e-3, Members: 3,
