@@ -56,17 +56,19 @@ cross: ## build for the other platforms
 
 check: lint cross test test-kernels ## what CI runs
 
-# insert puts the tables of the records in $(1) into page $(2).
+# insert puts the tables of the records in $(1), with the options $(3), into page $(2).
 define insert
-	@$(BIN) table $(1) --format markdown > $(2).table
-	@awk '/^<!-- end of table -->/ {skip = 0} !skip {print} /^<!-- table:/ {skip = 1; while ((getline line < "$(2).table") > 0) print line}' $(2) > $(2).new
+	@$(BIN) table $(1) --format markdown $(3) > $(2).table
+	@awk '/^<!-- end of table -->/ {skip = 0} !skip {print} /^<!-- table:/ && index($$0, " $(1) -->") {skip = 1; while ((getline line < "$(2).table") > 0) print line}' $(2) > $(2).new
 	@mv $(2).new $(2) && rm $(2).table
 endef
 
 tables: build ## write the tables of README and docs again from the records beside them
 	@$(BIN) plot docs/quick --kind curves -o docs/quick/curve.svg
 	$(call insert,docs/quick,README.md)
-	$(call insert,docs/predictors,docs/predictors.md)
+	$(call insert,docs/predictors,docs/predictors.md,--over gp-warp)
+	$(call insert,docs/hypernas/rivals,docs/hypernas.md,--over gp-warp)
+	$(call insert,docs/hypernas/nasbench201,docs/hypernas.md,--over gp-warp --baseline np)
 
 vuln: ## look for known vulnerabilities (needs the network)
 	$(GO) run $(VULN) ./...

@@ -30,6 +30,7 @@ func newTableCommand() *cobra.Command {
 		Example: `  hypernas table runs/quick
   hypernas table runs/quick --format csv > quick.csv
   hypernas table runs/quick --format latex --baseline np
+  hypernas table runs/quick --over gp-warp
   hypernas table runs/quick --per-trial`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -71,6 +72,7 @@ func newTableCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&format, "format", string(table.Text), "text, markdown, csv (long form: one row per space, predictor, budget and metric), json, html, latex (booktabs) or latex-siunitx")
 	cmd.Flags().StringVar(&o.Baseline, "baseline", "", "predictor that sample efficiency is compared with, in a table of its own")
+	cmd.Flags().StringVar(&o.Over, "over", "", "predictor over which gains in Kendall tau are shown, paired over splits, in a table of their own")
 	cmd.Flags().BoolVar(&perTrial, "per-trial", false, "one row a trial, with why it failed")
 	cmd.Flags().Float64Var(&o.Reach, "reach", table.DefaultReach, "Kendall tau of the column of labels to reach it")
 	cmd.Flags().Float64Var(&impute, "impute", 0, "count Kendall tau as this where a trial failed or it is undefined, and say how often; without it such cells have no mean")
@@ -153,8 +155,16 @@ func compare(ctx context.Context, dir string, o table.Options) (*compared, error
 	if c.comparison, err = table.Compare(run.Records, o); err != nil {
 		return nil, err
 	}
-	if o.Baseline != "" && !slices.ContainsFunc(c.comparison.Groups, func(g table.Group) bool { return g.Baseline != "" }) {
-		return nil, fmt.Errorf("no predictor %q in %s to compare with", o.Baseline, dir)
+	for _, other := range []struct {
+		name string
+		in   func(table.Group) bool
+	}{
+		{o.Baseline, func(g table.Group) bool { return g.Baseline != "" }},
+		{o.Over, func(g table.Group) bool { return g.Over != "" }},
+	} {
+		if other.name != "" && !slices.ContainsFunc(c.comparison.Groups, other.in) {
+			return nil, fmt.Errorf("no predictor %q in %s to compare with", other.name, dir)
+		}
 	}
 	return c, nil
 }

@@ -69,6 +69,9 @@ type Options struct {
 	// Baseline is the alias or name of the predictor that sample efficiency is
 	// compared with; empty for no such comparison.
 	Baseline string
+	// Over is the alias or name of the predictor over which gains in Kendall
+	// tau are shown; empty for none.
+	Over string
 	// Impute is what Kendall tau counts as in trials that failed or where it
 	// is undefined; nil leaves their cells without a mean. Notes say how many
 	// there were.
@@ -127,6 +130,7 @@ type Group struct {
 	Notes    []string // what a reader must know of the figures
 	Test     string   // the test behind Standing.Tied
 	Baseline string   // the row that Row.Efficiency compares with; empty where there is none
+	Over     string   // the row that Cell.Gain is over; empty where there is none
 }
 
 // Row is one predictor.
@@ -157,6 +161,9 @@ type Cell struct {
 	// Standings by metric, costs not among them: absent where there is no
 	// mean, or nothing to compare it with.
 	Standings map[string]Standing
+	// Gain is how far Kendall tau lies above that of Group.Over, paired over
+	// splits; nil where there is no such row.
+	Gain      *stat.Difference
 	Published []Published
 }
 
@@ -377,6 +384,9 @@ func newGroup(name string, protocol Protocol, trials []*results.Record, o Option
 	g.stand(top5)
 	if o.Baseline != "" {
 		g.compareWith(o.Baseline, level)
+	}
+	if o.Over != "" {
+		g.gainOver(o.Over)
 	}
 	if o.Published != nil {
 		g.publish(o.Published)

@@ -67,7 +67,7 @@ func comparisons(t *testing.T) map[string]*table.Comparison {
 		pool[i].Predictor.UsesPool = pool[i].Predictor.Alias == "hypernas"
 	}
 	o := options()
-	o.Published, o.Baseline = figures, "ridge"
+	o.Published, o.Baseline, o.Over = figures, "ridge", "ridge"
 	return map[string]*table.Comparison{
 		"invented": compare(t, invented(), options()), "many": compare(t, many(), table.Options{}), "marked": compare(t, pool, o),
 		"one": compare(t, []results.Record{record("np", .5, 20, 0)}, table.Options{}),

@@ -77,10 +77,14 @@ func (g *Group) grids(level float64) []grid {
 	for i := range g.Rows {
 		top.rows[i] = append(top.rows[i], figureField(&g.Rows[i].Cells[last], fitSeconds, seconds))
 	}
-	if g.Baseline != "" {
-		return []grid{tau, g.efficiencyGrid(level), top}
+	all := []grid{tau}
+	if g.Over != "" {
+		all = append(all, g.gainGrid())
 	}
-	return []grid{tau, top}
+	if g.Baseline != "" {
+		all = append(all, g.efficiencyGrid(level))
+	}
+	return append(all, top)
 }
 
 // metricGrid returns a table of one metric, a column a budget.

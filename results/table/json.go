@@ -34,6 +34,7 @@ type (
 		Budgets      []int        `json:"budgets"`
 		Test         string       `json:"test,omitempty"` // behind "tied"
 		Baseline     string       `json:"baseline,omitempty"`
+		Over         string       `json:"gain_over,omitempty"`
 		Predictors   []jsonRow    `json:"predictors"`
 		Notes        []string     `json:"notes"`
 	}
@@ -82,6 +83,7 @@ type (
 		Failed      int                   `json:"failed"` // those not supported among them
 		Unsupported int                   `json:"not_supported,omitempty"`
 		Metrics     map[string]jsonMetric `json:"metrics"`
+		Gain        *jsonGain             `json:"gain,omitempty"`
 		Published   []jsonPublished       `json:"published,omitempty"`
 	}
 	jsonMetric struct {
@@ -93,6 +95,14 @@ type (
 		Best      bool     `json:"best,omitempty"`
 		Second    bool     `json:"second,omitempty"`
 		Tied      bool     `json:"tied,omitempty"`
+	}
+	// jsonGain is in Kendall tau, over the predictor that the group names.
+	jsonGain struct {
+		Mean   *float64 `json:"mean"`
+		Low    *float64 `json:"low"`
+		High   *float64 `json:"high"`
+		P      *float64 `json:"p"` // of the paired t test
+		Splits int      `json:"splits"`
 	}
 	jsonPublished struct {
 		Name    string   `json:"name"`
@@ -127,7 +137,7 @@ func writeJSON(w io.Writer, c *Comparison) error {
 		group := jsonGroup{
 			Space: g.Name, Digest: g.Space.Digest, Label: g.Space.Label, Target: g.Space.Target, Protocol: jsonProtocol(g.Protocol),
 			Rows: g.Facts.Rows, LabelQuality: fact(g.Facts.LabelQuality), Noise: fact(g.Facts.Noise), Ceiling: fact(g.Facts.Ceiling),
-			Splits: g.Splits, Repeats: g.Repeats, TestRows: g.TestRows, Budgets: g.Budgets, Test: g.Test, Baseline: g.Baseline,
+			Splits: g.Splits, Repeats: g.Repeats, TestRows: g.TestRows, Budgets: g.Budgets, Test: g.Test, Baseline: g.Baseline, Over: g.Over,
 			Notes: append([]string{}, g.Notes...),
 		}
 		for r := range g.Rows {
@@ -168,6 +178,9 @@ func jsonOf(row *Row) jsonRow {
 				Mean: known(s.Mean), Low: known(s.Low), High: known(s.High), Splits: s.N, Undefined: s.Undefined,
 				Best: standing.Best, Second: standing.Second, Tied: standing.Tied,
 			}
+		}
+		if d := c.Gain; d != nil {
+			cell.Gain = &jsonGain{Mean: known(d.Mean), Low: known(d.Low), High: known(d.High), P: known(d.P), Splits: d.N}
 		}
 		for _, p := range c.Published {
 			cell.Published = append(cell.Published, jsonPublished{

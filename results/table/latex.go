@@ -85,7 +85,7 @@ func writeLaTeX(w io.Writer, c *Comparison, siunitx bool) error {
 	p.preamble()
 	for i, t := range tables {
 		t.caption += "."
-		if !strings.HasPrefix(t.caption, "Sample efficiency") {
+		if !strings.HasPrefix(t.caption, "Sample efficiency") && !strings.HasPrefix(t.caption, "Gain") {
 			t.caption += " Bold: best mean of its column within a space; underlined: second."
 		}
 		if hasTie(t) {

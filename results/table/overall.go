@@ -58,7 +58,7 @@ type Efficiency struct {
 // compareWith fills Row.Efficiency against the row whose alias or name is
 // baseline. It does nothing if there is none.
 func (g *Group) compareWith(baseline string, level float64) {
-	base := slices.IndexFunc(g.Rows, func(r Row) bool { return r.Name == baseline || r.Predictor.Alias == baseline })
+	base := g.row(baseline)
 	if base < 0 {
 		return
 	}
@@ -73,6 +73,73 @@ func (g *Group) compareWith(baseline string, level float64) {
 		}
 		row.Efficiency = e
 	}
+}
+
+// row returns the place of the row of that alias or name, -1 if there is none.
+func (g *Group) row(name string) int {
+	return slices.IndexFunc(g.Rows, func(r Row) bool { return r.Name == name || r.Predictor.Alias == name })
+}
+
+// gainOver fills Cell.Gain against the row whose alias or name is over. It does
+// nothing if there is none.
+func (g *Group) gainOver(over string) {
+	base := g.row(over)
+	if base < 0 {
+		return
+	}
+	g.Over = g.Rows[base].Name
+	for i := range g.Rows {
+		row := &g.Rows[i]
+		for b, budget := range g.Budgets {
+			tau := func(r *Row) []stat.Trial { return r.values(r.trials(budget), kendallTau) }
+			d := stat.Paired(tau(row), tau(&g.Rows[base]))
+			row.Cells[b].Gain = &d
+		}
+	}
+}
+
+// gainGrid returns the table of gains over a predictor, which has no row in it.
+func (g *Group) gainGrid() grid {
+	t := grid{
+		caption: fmt.Sprintf("Gain in Kendall tau over %s, paired over splits, ± half of the 95 %% interval", g.Over),
+		header:  []string{"predictor"}, words: map[int]bool{0: true}, budgets: [2]int{1, 1 + len(g.Budgets)},
+	}
+	for _, budget := range g.Budgets {
+		t.header = append(t.header, count(budget, "label"))
+	}
+	for i := range g.Rows {
+		if g.Rows[i].Name == g.Over {
+			continue
+		}
+		line := []field{word(g.Rows[i].Name)}
+		for b := range g.Rows[i].Cells {
+			line = append(line, gainField(g.Rows[i].Cells[b].Gain))
+		}
+		t.rows = append(t.rows, line)
+	}
+	return t
+}
+
+// gainField returns the field of a gain, with its sign.
+func gainField(d *stat.Difference) field {
+	if math.IsNaN(d.Mean) {
+		return field{text: "-", value: math.NaN()}
+	}
+	f := field{text: signed(d.Mean), value: d.Mean, mean: signed(d.Mean)}
+	if d.N > 1 {
+		f.half = fixed(d.HalfWidth(), 3)
+		f.text += " ± " + f.half
+	}
+	return f
+}
+
+// signed writes a difference of Kendall tau with its sign; 0 has none.
+func signed(v float64) string {
+	s := fixed(v, 3)
+	if v > 0 && s != fixed(0, 3) {
+		s = "+" + s
+	}
+	return s
 }
 
 // curve returns the row's Kendall tau at each budget that it has trials of.

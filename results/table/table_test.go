@@ -561,3 +561,22 @@ func TestErrorsOfTheWriterComeBack(t *testing.T) {
 		}
 	}
 }
+
+// TestGain takes records in which predictors share the luck of a split: the
+// paired gain is what they were made with, without a spread.
+func TestGain(t *testing.T) {
+	o := options()
+	o.Over = "ridge"
+	text := write(t, compare(t, invented(), o), table.Text)
+	for _, line := range []string{
+		"Gain in Kendall tau over ridge, paired over splits, ± half of the 95 % interval",
+		"hypernas   +.140 ± .000  +.140 ± .000  +.140 ± .000",
+		"a|b *c*    +.020 ± .000             -  +.020 ± .000",
+		"params     +.060 ± .000  +.060 ± .000  +.060 ± .000",
+		"random                -  -.560 ± .000  -.560 ± .000",
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no %q in\n%s", line, text)
+		}
+	}
+}
