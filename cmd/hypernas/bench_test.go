@@ -143,7 +143,7 @@ func BenchmarkPaper(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		page, err := newReport(b.Context(), dir, "", trusted{})
+		page, err := newReport(b.Context(), dir, table.Options{}, trusted{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -16,7 +16,8 @@ import (
 )
 
 func newReportCommand() *cobra.Command {
-	var out, baseline string
+	var out string
+	var o table.Options
 	var trust trusted
 	cmd := &cobra.Command{
 		Use:   "report DIR",
@@ -28,7 +29,7 @@ environment, the plan, and what identifies spaces and predictors.`,
   hypernas report runs/quick -o - | gzip > quick.html.gz`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := newReport(cmd.Context(), args[0], baseline, trust)
+			r, err := newReport(cmd.Context(), args[0], o, trust)
 			if err != nil {
 				return usage(err)
 			}
@@ -48,15 +49,15 @@ environment, the plan, and what identifies spaces and predictors.`,
 		},
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write, - for standard output (default: report.html in DIR)")
-	cmd.Flags().StringVar(&baseline, "baseline", "", "predictor that sample efficiency is compared with")
+	addAgainst(cmd, &o)
 	trust.addFlags(cmd)
 	return cmd
 }
 
 // newReport gathers what a page says of the run in dir. A figure that can't be
 // drawn is a note.
-func newReport(ctx context.Context, dir, baseline string, trust trusted) (*report.Report, error) {
-	run, err := compare(ctx, dir, table.Options{Baseline: baseline})
+func newReport(ctx context.Context, dir string, o table.Options, trust trusted) (*report.Report, error) {
+	run, err := compare(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}

@@ -71,12 +71,17 @@ func newTableCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", string(table.Text), "text, markdown, csv (long form: one row per space, predictor, budget and metric), json, html, latex (booktabs) or latex-siunitx")
-	cmd.Flags().StringVar(&o.Baseline, "baseline", "", "predictor that sample efficiency is compared with, in a table of its own")
-	cmd.Flags().StringVar(&o.Over, "over", "", "predictor over which gains in Kendall tau are shown, paired over splits, in a table of their own")
+	addAgainst(cmd, &o)
 	cmd.Flags().BoolVar(&perTrial, "per-trial", false, "one row a trial, with why it failed")
 	cmd.Flags().Float64Var(&o.Reach, "reach", table.DefaultReach, "Kendall tau of the column of labels to reach it")
 	cmd.Flags().Float64Var(&impute, "impute", 0, "count Kendall tau as this where a trial failed or it is undefined, and say how often; without it such cells have no mean")
 	return cmd
+}
+
+// addAgainst adds the flags that name what all predictors are compared with.
+func addAgainst(cmd *cobra.Command, o *table.Options) {
+	cmd.Flags().StringVar(&o.Baseline, "baseline", "", "predictor that sample efficiency is compared with, in a table of its own")
+	cmd.Flags().StringVar(&o.Over, "over", "", "predictor over which gains in Kendall tau are shown, paired over splits, in a table of their own")
 }
 
 // compared is a run's folder and what its records say.
