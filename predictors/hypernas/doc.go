@@ -22,7 +22,8 @@
 // for a convolution of C channels. Kinds of operation have heads of their own
 // (ours; see below). The target network, made of those weights, classifies
 // auxiliary images, and the gradient of its cross-entropy reaches H and G. At
-// prediction H is off.
+// prediction H is off; export=FOLDER writes the weights that it generates for the
+// labelled architectures, as an initialization.
 //
 // Adaptive loss (paper). L = sum_t L_t^(q-1)/(2 u_t^2) L_t + ln(1 + u_t^2) over
 // both tasks, with learned u and q = 1.5. Whether the gradient passes through

@@ -91,6 +91,11 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 			return nil, err
 		}
 	}
+	if o.Export != "" && set != nil {
+		if err := e.members[0].export(ctx, o.Export, nodes, &p.vocabulary, e.networks); err != nil {
+			return nil, err
+		}
+	}
 	p.ensemble = e
 	return warnings, nil
 }

@@ -1,10 +1,17 @@
 package hypernas_test
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"maps"
 	"math"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/hypernas/hypernas/plugins"
@@ -132,6 +139,61 @@ func TestVersion(t *testing.T) {
 		if math.Abs(got[i]-want[i]) > 1e-3 {
 			t.Errorf("version %d: got %.5f, want %.5f", hypernas.Version, got, want)
 			break
+		}
+	}
+}
+
+// TestExport: a folder of archives for numpy.load, one for each labelled
+// architecture, and the same predictions as without; what it can't do is refused
+// before the fit, or before anything is overwritten.
+func TestExport(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "weights")
+	fit := func(options map[string]string) ([]float64, error) {
+		training := small(2)
+		training.Options = map[string]string{"epochs": "2", "members": "1"}
+		maps.Copy(training.Options, options)
+		p := create()
+		if _, err := p.Fit(t.Context(), training); err != nil {
+			return nil, err
+		}
+		return p.Predict(t.Context(), &training.Batch)
+	}
+	want, err := fit(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := fit(map[string]string{"export": folder})
+	if err != nil || !slices.Equal(got, want) {
+		t.Fatalf("got %v (%v), want the predictions without an export, %v", got, err, want)
+	}
+	for i, shapes := range []map[string]string{
+		{"cell0.node1.conv.weight": "(4, 4, 3, 3,)", "stem.weight": "(4, 4, 3, 3,)", "classifier.weights": "(4, 10,)", "classifier.bias": "(10,)"},
+		{"cell0.node1.conv.weight": "(4, 4, 1, 1,)", "cell0.node2.conv.weight": "(4, 4, 1, 1,)"},
+	} {
+		z, err := zip.OpenReader(filepath.Join(folder, fmt.Sprintf("architecture-%04d.npz", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer z.Close()
+		for name, shape := range shapes {
+			array, err := fs.ReadFile(z, name+".npy")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.HasPrefix(array, []byte("\x93NUMPY\x01\x00")) || !bytes.Contains(array, []byte("'shape': "+shape+",")) {
+				t.Errorf("architecture %d, %s is not a float32 array of shape %s: %q", i, name, shape, array[:min(len(array), 100)])
+			}
+		}
+		text, err := fs.ReadFile(z, "architecture.json")
+		if err != nil || !bytes.Contains(text, []byte(`"weights":["cell0.node1.conv.weight"]`)) {
+			t.Errorf("architecture %d: architecture.json is %s (%v)", i, text, err)
+		}
+	}
+	for name, options := range map[string]map[string]string{
+		"there already": {"export": folder}, "relative": {"export": "weights"}, "nothing to export": {"export": folder + "2", "hypernetwork": "false"},
+	} {
+		if _, err := fit(options); !errors.Is(err, plugins.ErrOption) {
+			t.Errorf("%s: got %v, want an option error", name, err)
 		}
 	}
 }

@@ -111,12 +111,15 @@ type inputs[T kern.Float] struct {
 	dropout                       []T
 	targets                       int  // networks whose target network is evaluated
 	forget                        bool // without training
-	proxy                         *proxy
-	channels                      int // of the target networks' images
-	targetCells                   []targetCell[T]
-	images, classes               []T
-	targetWeights                 []T // [targets]
-	scratchFeatures               []float32
+	// visit, unless nil, is told the weights of each operation of a target
+	// network, by the cell's position in the sequence and the node in it.
+	visit           func(position, node int, head kern.Head, weights []kern.Array[T])
+	proxy           *proxy
+	channels        int // of the target networks' images
+	targetCells     []targetCell[T]
+	images, classes []T
+	targetWeights   []T // [targets]
+	scratchFeatures []float32
 }
 
 // encode adds the encoder to g. It returns the encoded nodes of each cell,

@@ -36,6 +36,7 @@ type options struct {
 	TargetImages  int     `option:"target_images" doc:"auxiliary images in a step, a multiple of 16"`
 	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 (fetched by hypernas data get cifar10), or a folder of data_batch_*.bin in CIFAR-10's binary form, by its absolute path"`
 	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all, a multiple of target_images"`
+	Export        string  `option:"export" doc:"folder, by its absolute path, that is made for the weights that the first network generates for the labelled architectures: files for numpy.load; none if empty"`
 }
 
 // defaults returns the recipe.
@@ -68,6 +69,7 @@ func (o *options) check() error {
 		feature.CheckRange("rate", o.Rate, 1e-9, 1),
 		feature.CheckRange("decay", o.Decay, 0, 10),
 		checkAuxiliary(o.Auxiliary),
+		checkExport(o),
 	); err != nil {
 		return err
 	}

@@ -61,7 +61,11 @@ func (m *model[T]) classify(g *fuse.Graph[T], in *inputs[T], cells []*gorgonia.N
 				node, data := g.Input(input.name, input.shape...)
 				args, *input.data = append(args, node), data
 			}
-			x = g.Apply(&kern.Cell[T]{Heads: heads, Wide: wide, Earlier: m.proxy.earlier, Weighted: mostOperations, Forget: in.forget}, append(args, weights...)...)
+			cell := &kern.Cell[T]{Heads: heads, Wide: wide, Earlier: m.proxy.earlier, Weighted: mostOperations, Forget: in.forget}
+			if in.visit != nil && repeat == 0 {
+				cell.Visit = func(_, node, head int, weights []kern.Array[T]) { in.visit(position, node, heads[head], weights) }
+			}
+			x = g.Apply(cell, append(args, weights...)...)
 			in.targetCells = append(in.targetCells, t)
 		}
 		earlier = before

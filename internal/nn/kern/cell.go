@@ -40,6 +40,9 @@ type Cell[T Float] struct {
 	// Forget keeps nothing of an architecture after it is evaluated. There is no
 	// Backward.
 	Forget bool
+	// Visit, unless nil, is told the weights that each operation of a forward
+	// pass used: of node j of architecture a, by its head. It must not keep them.
+	Visit func(a, j, head int, weights []Array[T])
 
 	a, ax, n int
 	earlier  int // architectures of the second input
@@ -254,7 +257,11 @@ func (k *Cell[T]) Forward(out []T, in [][]T) {
 			default:
 				h := k.Heads[n.code-CellHead]
 				o := k.operation(h, n)
-				o.forward(n, sum, in[k.first()+3+n.code-CellHead][(a*k.n+j)*h.Weights(k.m.c, k.Wide):])
+				weights := in[k.first()+3+n.code-CellHead][(a*k.n+j)*h.Weights(k.m.c, k.Wide):]
+				o.forward(n, sum, weights)
+				if k.Visit != nil {
+					k.Visit(a, j, n.code-CellHead, o.arrays(n, weights))
+				}
 			}
 		}
 		if n := &nodes[output]; n.live {

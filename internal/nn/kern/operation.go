@@ -125,6 +125,23 @@ func (h Head) widest(out, c, wide int) int {
 type cellOperation[T Float] interface {
 	forward(n *cellNode[T], sum, weights []T)
 	backward(n *cellNode[T], gsum, gw, g, weights []T)
+	// arrays returns the weights of which the operation is made.
+	arrays(n *cellNode[T], weights []T) []Array[T]
+}
+
+// Array is weights of an operation: numbers of a shape, the last dimension
+// changing fastest.
+type Array[T Float] struct {
+	Name  string
+	Shape []int
+	Data  []T
+}
+
+// newArray returns the numbers of x as an array.
+func newArray[T Float](name string, src []T, x matrix, shape ...int) Array[T] {
+	data := make([]T, x.size())
+	take(data, src, x)
+	return Array[T]{name, shape, data}
 }
 
 // cellWork is memory that operations share.
@@ -252,6 +269,12 @@ func (o *convolution[T]) shape() (filter, matrix) {
 
 func (o *convolution[T]) expands() bool { return o.out > o.c }
 
+// arrays are the filters, [out, in, K, K].
+func (o convolution[T]) arrays(_ *cellNode[T], weights []T) []Array[T] {
+	_, x := o.shape()
+	return []Array[T]{newArray("weight", weights, x, o.out, o.m.c, o.head.K, o.head.K)}
+}
+
 func (o convolution[T]) forward(n *cellNode[T], sum, weights []T) {
 	f, x := o.shape()
 	convTo(n.value, n.padded.pad(sum, o.m, f.k/2, !o.expands()), o.matrix(weights, x), f)
@@ -268,6 +291,17 @@ func (o convolution[T]) backward(n *cellNode[T], gsum, gw, g, weights []T) {
 }
 
 type depthwise[T Float] struct{ operation[T] }
+
+// arrays are the filters, [channels, 1, K, K].
+func (o depthwise[T]) arrays(_ *cellNode[T], weights []T) []Array[T] {
+	return []Array[T]{o.filters("weight", weights)}
+}
+
+// filters returns a filter for each channel that is read, [channels, 1, K, K].
+func (o *operation[T]) filters(name string, weights []T) Array[T] {
+	taps := o.head.K * o.head.K
+	return newArray(name, weights, matrix{o.m.c, 1, taps, 0, taps, taps}, o.m.c, 1, o.head.K, o.head.K)
+}
 
 func (o depthwise[T]) forward(n *cellNode[T], sum, weights []T) {
 	d := depth{o.m, o.head.K, n.size}
@@ -301,6 +335,12 @@ func (o *separable[T]) shape(n *cellNode[T]) (depth, filter, matrix) {
 	return depth{o.m, o.head.K, n.size}, filter{in: o.m, out: o.out, k: 1}, matrix{o.out, o.m.c, 1, o.c * o.head.K * o.head.K, o.c, 1}
 }
 
+// arrays are the filters of both convolutions, [in, 1, K, K] and [out, in, 1, 1].
+func (o separable[T]) arrays(n *cellNode[T], weights []T) []Array[T] {
+	_, _, x := o.shape(n)
+	return []Array[T]{o.filters("depthwise", weights), newArray("pointwise", weights, x, o.out, o.m.c, 1, 1)}
+}
+
 func (o separable[T]) forward(n *cellNode[T], sum, weights []T) {
 	d, f, x := o.shape(n)
 	n.keep[0] = grow(n.keep[0], o.m.size())
@@ -325,6 +365,14 @@ func (o *gate[T]) parts(n *cellNode[T], g int) (mean, hidden, open []T) {
 	c, h := o.m.c*Lanes, n.size*Lanes
 	all := n.keep[1][g*(2*c+h):][:2*c+h]
 	return all[:c], all[c : c+h], all[c+h:]
+}
+
+// arrays are the layers' matrices, [size, channels] and [channels, size].
+func (o gate[T]) arrays(n *cellNode[T], weights []T) []Array[T] {
+	return []Array[T]{
+		newArray("reduce", weights, matrix{n.size, o.m.c, 1, 0, o.wide, 1}, n.size, o.m.c),
+		newArray("expand", weights, matrix{o.m.c, n.size, 1, o.head.Most * o.wide, 1, o.wide}, o.m.c, n.size),
+	}
 }
 
 func (o gate[T]) forward(n *cellNode[T], sum, weights []T) {
@@ -411,6 +459,16 @@ func (o *selfAttention[T]) shapes(n *cellNode[T]) (s attend, in, out filter, inn
 	return attend{o.m.g, n.size, o.m.h * o.m.w}, in, out, inner, outer
 }
 
+// arrays are Q, K and V of each head, [heads, 3, HeadWidth, in], and the
+// projection, [out, heads, HeadWidth].
+func (o selfAttention[T]) arrays(n *cellNode[T], weights []T) []Array[T] {
+	_, _, _, inner, outer := o.shapes(n)
+	return []Array[T]{
+		newArray("qkv", weights, inner, n.size, 3, HeadWidth, o.m.c),
+		newArray("projection", weights, outer, o.out, n.size, HeadWidth),
+	}
+}
+
 func (o selfAttention[T]) forward(n *cellNode[T], sum, weights []T) {
 	s, in, out, inner, outer := o.shapes(n)
 	normed, qkv, soft, mixed := &n.keep[0], &n.keep[1], &n.keep[2], &n.keep[3]
@@ -438,6 +496,12 @@ type perceptron[T Float] struct{ operation[T] }
 func (o *perceptron[T]) shapes(n *cellNode[T]) (in, out filter, inner, outer matrix) {
 	in, out = filter{in: o.m, out: n.size, k: 1}, filter{in: maps{o.m.g, n.size, o.m.h, o.m.w}, out: o.out, k: 1}
 	return in, out, matrix{n.size, o.m.c, 1, 0, o.c, 1}, matrix{o.out, n.size, 1, o.head.Most * o.c, 1, o.c}
+}
+
+// arrays are the layers' matrices, [size, in] and [out, size].
+func (o perceptron[T]) arrays(n *cellNode[T], weights []T) []Array[T] {
+	_, _, inner, outer := o.shapes(n)
+	return []Array[T]{newArray("first", weights, inner, n.size, o.m.c), newArray("second", weights, outer, o.out, n.size)}
 }
 
 func (o perceptron[T]) forward(n *cellNode[T], sum, weights []T) {

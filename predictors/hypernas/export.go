@@ -1,0 +1,186 @@
+package hypernas
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hypernas/hypernas/internal/nn/fuse"
+	"github.com/hypernas/hypernas/internal/nn/kern"
+	"github.com/hypernas/hypernas/plugins"
+	"github.com/hypernas/hypernas/predictors/feature"
+)
+
+// checkExport returns an error wrapping [plugins.ErrOption] unless folder can be
+// made for what export writes: a predictor has no folder of its own, and trials
+// must not write over each other's.
+func checkExport(o *options) error {
+	switch {
+	case o.Export == "":
+		return nil
+	case !o.Hypernetwork:
+		return fmt.Errorf("%w: export=%s, but hypernetwork=false generates no weights", plugins.ErrOption, o.Export)
+	case !filepath.IsAbs(o.Export):
+		return fmt.Errorf("%w: export=%s is not an absolute path", plugins.ErrOption, o.Export)
+	}
+	return nil
+}
+
+// export writes, for each of the architectures, the weights that m's
+// hypernetwork generates for it to a new folder: a file for numpy.load each, by
+// the architecture's place among the labelled ones. Arrays are called
+// cellI.nodeJ.FORM.NAME, of the shapes that [kern.Form]'s operations give them;
+// stem.weight [C, channels of the images, 3, 3], classifier.weights [C, classes]
+// and classifier.bias are those of all architectures. Beside them stands
+// architecture.json, which says what the target network is; see exported.
+func (m *model[T]) export(ctx context.Context, folder string, nodes *feature.Nodes, v *plugins.Vocabulary, networks []network) error {
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		return fmt.Errorf("%w: export needs a folder that does not exist yet, one for each trial: %w", plugins.ErrOption, err)
+	}
+	for i := range networks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		archive, err := m.generate(nodes, v, &networks[i])
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("architecture-%04d.npz", i)), archive, 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// exported is architecture.json.
+type exported struct {
+	// Cells are those of the encoder's sequence that the target network
+	// evaluates.
+	Cells []exportedCell `json:"cells"`
+}
+
+type exportedCell struct {
+	Position int            `json:"position"` // in the sequence, from 0
+	Repeat   int            `json:"repeat"`   // of the cell in the architecture
+	Nodes    []exportedNode `json:"nodes"`    // without dead operations
+	Edges    [][2]int       `json:"edges"`    // from, to
+}
+
+type exportedNode struct {
+	Op      string   `json:"op"`                // its name in the space
+	Weights []string `json:"weights,omitempty"` // names of arrays
+}
+
+// formName is what arrays call a form of operations.
+func formName(f kern.Form) string {
+	return map[kern.Form]string{
+		kern.FormConv: "conv", kern.FormDepthwise: "depthwise", kern.FormSeparable: "separable",
+		kern.FormGate: "gate", kern.FormAttention: "attention", kern.FormMLP: "mlp",
+	}[f]
+}
+
+// generate returns the weights of one architecture as an archive of arrays.
+func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *network) ([]byte, error) {
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	add := func(name string, shape []int, data []T) error {
+		w, err := z.Create(name + ".npy")
+		if err != nil {
+			return err
+		}
+		return writeArray(w, shape, data)
+	}
+	cells := make(map[int]*exportedCell)
+	var failed error
+	in := &inputs[T]{shape: shape{networks: 1, cells: len(net.cells), nodes: padded(net.nodeCount())}, targets: 1, forget: true}
+	in.visit = func(position, node int, head kern.Head, weights []kern.Array[T]) {
+		for _, w := range weights {
+			name := fmt.Sprintf("cell%d.node%d.%s.%s", position, node, formName(head.Form), w.Name)
+			cells[position].Nodes[node].Weights = append(cells[position].Nodes[node].Weights, name)
+			if failed == nil {
+				failed = add(name, w.Shape, w.Data)
+			}
+		}
+	}
+	for _, position := range thin(len(net.cells), m.options.TargetCells) {
+		c := &exportedCell{Position: position, Repeat: max(net.steps[position].Repeat, 1)}
+		for _, n := range net.cells[position].nodes {
+			c.Nodes = append(c.Nodes, exportedNode{Op: v.Ops[n.Op].Name})
+		}
+		for _, e := range net.cells[position].edges {
+			c.Edges = append(c.Edges, [2]int{e.From, e.To})
+		}
+		cells[position] = c
+	}
+	g := fuse.NewGraph[T]()
+	encoded, _ := m.encode(g, in)
+	losses, _ := m.classify(g, in, encoded)
+	machine, err := fuse.NewMachine(g, losses)
+	if err != nil {
+		return nil, err
+	}
+	in.set(0, nodes, m.options.Loops, net)
+	in.setImages(m.auxiliary, 0)
+	if err := machine.Run(); err != nil {
+		return nil, err
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	if err := add("stem.weight", m.stem.Shape[1:], m.stem.Data); err != nil {
+		return nil, err
+	}
+	shared := m.classifier // all target networks have these in common, and the stem
+	if m.position != nil {
+		shared = append(slices.Clip(shared), m.position)
+	}
+	for _, p := range shared {
+		if err := add(strings.ReplaceAll(p.Name, " ", "."), p.Shape, p.Data); err != nil {
+			return nil, err
+		}
+	}
+	w, err := z.Create("architecture.json")
+	if err != nil {
+		return nil, err
+	}
+	var all exported
+	for _, position := range thin(len(net.cells), m.options.TargetCells) {
+		all.Cells = append(all.Cells, *cells[position])
+	}
+	if err := json.NewEncoder(w).Encode(all); err != nil {
+		return nil, err
+	}
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// writeArray writes numbers of a shape as numpy.load reads them (version 1.0 of
+// numpy.lib.format), in 32 bits.
+func writeArray[T kern.Float](w io.Writer, shape []int, data []T) error {
+	var sizes strings.Builder
+	for _, n := range shape {
+		fmt.Fprintf(&sizes, "%d, ", n)
+	}
+	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", strings.TrimSuffix(sizes.String(), " "))
+	const magic = "\x93NUMPY\x01\x00"
+	// Magic, length and header, which ends in a newline, fill multiples of 64 bytes.
+	length := (len(magic)+2+len(header)+1+63)/64*64 - len(magic) - 2
+	b := append([]byte(magic), byte(length), byte(length>>8))
+	b = fmt.Appendf(b, "%-*s\n", length-1, header)
+	for _, x := range data {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(x)))
+	}
+	_, err := w.Write(b)
+	return err
+}
