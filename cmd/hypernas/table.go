@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -46,6 +47,9 @@ func newTableCommand() *cobra.Command {
 			f, err := table.ParseFormat(format)
 			if err != nil {
 				return usage(err)
+			}
+			if (perTrial || f == table.CSV) && (o.Baseline != "" || o.Over != "") {
+				return usage(errors.New("--baseline and --over add tables, for which --per-trial and --format csv have no place"))
 			}
 			run, err := compare(cmd.Context(), args[0], o)
 			if err != nil {
@@ -168,7 +172,15 @@ func compare(ctx context.Context, dir string, o table.Options) (*compared, error
 		{o.Over, func(g table.Group) bool { return g.Over != "" }},
 	} {
 		if other.name != "" && !slices.ContainsFunc(c.comparison.Groups, other.in) {
-			return nil, fmt.Errorf("no predictor %q in %s to compare with", other.name, dir)
+			var names []string
+			for _, g := range c.comparison.Groups {
+				for i := range g.Rows {
+					if name := g.Rows[i].Predictor.Alias; !slices.Contains(names, name) {
+						names = append(names, name)
+					}
+				}
+			}
+			return nil, fmt.Errorf("no predictor %q with figures in %s to compare with; there are %s", other.name, dir, strings.Join(names, ", "))
 		}
 	}
 	return c, nil

@@ -28,7 +28,7 @@
 // Adaptive loss (paper). L = sum_t L_t^(q-1)/(2 u_t^2) L_t + ln(1 + u_t^2) over
 // both tasks, with learned u and q = 1.5. Whether the gradient passes through
 // the power is open in the paper; by default it doesn't (attached=true lets it).
-// weights=fixed is the plain sum of both losses.
+// loss=sum is the plain sum of both.
 //
 // # Target networks
 //

@@ -29,7 +29,7 @@ type model[T kern.Float] struct {
 	stem       *fuse.Parameter[T]
 	position   *fuse.Parameter[T] // of the pixels, nil without attention
 	classifier []*fuse.Parameter[T]
-	u          *fuse.Parameter[T] // nil where the weights of the losses are fixed
+	u          *fuse.Parameter[T] // nil where the loss is a sum
 }
 
 // newModel draws the weights. u starts at 1. There is a hypernetwork, which
@@ -51,7 +51,7 @@ func newModel[T kern.Float](o *options, features int, p *proxy, set *auxiliary, 
 	if p.attends() {
 		m.position = fuse.NewParameter[T]("position", o.TargetWidth, auxiliarySide/2, auxiliarySide/2)
 	}
-	if o.Weights == "learned" {
+	if o.Loss == "adaptive" {
 		m.u = fuse.NewParameter[T]("u", 2).Fill(1)
 	}
 	return m

@@ -34,7 +34,7 @@ func TestWholeGradient(t *testing.T) {
 		"positional, pooled": func(o *options) { o.Global, o.Pool, o.Norm = "positional", "mean", false },
 		"off, ranking":       func(o *options) { o.Global, o.Rank = "off", .5 },
 		"no hypernetwork":    func(o *options) { o.Hypernetwork = false },
-		"fixed weights":      func(o *options) { o.Weights = "fixed" },
+		"sum of losses":      func(o *options) { o.Loss = "sum" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := defaults()

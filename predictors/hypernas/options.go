@@ -13,7 +13,7 @@ import (
 type options struct {
 	Global        string  `option:"global" doc:"what the nodes of a cell learn of the cells before it" choices:"on,positional,off"`
 	Hypernetwork  bool    `option:"hypernetwork" doc:"train on auxiliary images too; false is the paper's HyperNAS-P"`
-	Weights       string  `option:"weights" doc:"how the two losses are added: learned, by the adaptive loss, or fixed, as they are" choices:"learned,fixed"`
+	Loss          string  `option:"loss" doc:"how the losses of both tasks are joined: the adaptive loss, or their sum, which has no q" choices:"adaptive,sum"`
 	Q             float64 `option:"q" doc:"power of the adaptive loss"`
 	Attached      bool    `option:"attached" doc:"let the gradient pass through the power of the adaptive loss"`
 	Rank          float64 `option:"rank" doc:"weight of a pairwise ranking loss beside the squared error"`
@@ -42,7 +42,7 @@ type options struct {
 // defaults returns the recipe.
 func defaults() options {
 	return options{
-		Global: "on", Hypernetwork: true, Weights: "learned", Q: 1.5,
+		Global: "on", Hypernetwork: true, Loss: "adaptive", Q: 1.5,
 		Prune: true, Norm: true, Loops: true, Pool: "sum",
 		Width: 64, Layers: 3, Hidden: 64, Dropout: .1,
 		Epochs: 300, Batch: 16, Rate: 1e-3, Decay: 1e-3, Members: 3,

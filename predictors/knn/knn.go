@@ -25,7 +25,7 @@ type options struct {
 	Weights  string `option:"weights" doc:"weights of the neighbors: equal, or the inverse of the distance" choices:"uniform,distance"`
 }
 
-// defaults: among 3, 5 and 10 neighbors, the two sets and both weights the best
+// defaults: among 3, 5 and 10 neighbors, the sets onehot and graph and both weights the best
 // on NAS-Bench-201 and -101 at 50 and 100 labels (five splits apart from those
 // that are reported; 10 for 5 neighbors gain .03).
 func defaults() options {

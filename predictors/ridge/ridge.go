@@ -137,12 +137,9 @@ func solve(ctx context.Context, x *mat.Dense, y []float64, alpha float64) (weigh
 	for i := range y {
 		centered[i] = y[i] - mean
 	}
-	var svd mat.SVD
-	if !svd.Factorize(x, mat.SVDThin) {
-		return nil, 0, errors.New("singular value decomposition did not converge")
-	}
-	if ctx.Err() != nil {
-		return nil, 0, ctx.Err()
+	svd, err := factorize(ctx, x)
+	if err != nil {
+		return nil, 0, err
 	}
 	var u, v mat.Dense
 	svd.UTo(&u)
@@ -163,6 +160,25 @@ func solve(ctx context.Context, x *mat.Dense, y []float64, alpha float64) (weigh
 		weights[j] = floats.Dot(v.RawRowView(j), uy)
 	}
 	return weights, mean - floats.Dot(means, weights), nil
+}
+
+// factorize returns the thin singular value decomposition of x. It returns as
+// soon as the context is done; the decomposition, which can't be stopped and
+// takes seconds for thousands of rows of hundreds of columns, then goes on
+// unheard, on an x that nobody else may use.
+func factorize(ctx context.Context, x *mat.Dense) (*mat.SVD, error) {
+	svd := new(mat.SVD)
+	converged := make(chan bool, 1)
+	go func() { converged <- svd.Factorize(x, mat.SVDThin) }()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case ok := <-converged:
+		if !ok {
+			return nil, errors.New("singular value decomposition did not converge")
+		}
+		return svd, ctx.Err()
+	}
 }
 
 // leaveOneOut returns the penalty whose summed squared leave-one-out error is

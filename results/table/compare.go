@@ -385,13 +385,13 @@ func newGroup(name string, protocol Protocol, trials []*results.Record, o Option
 	if o.Baseline != "" {
 		g.compareWith(o.Baseline, level)
 	}
-	if o.Over != "" {
-		g.gainOver(o.Over)
-	}
 	if o.Published != nil {
 		g.publish(o.Published)
 	}
 	g.Notes = notes(&g)
+	if o.Over != "" {
+		g.gainOver(o.Over)
+	}
 	if o.Newest != nil {
 		for i := range g.Rows {
 			p := &g.Rows[i].Predictor

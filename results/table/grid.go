@@ -17,6 +17,8 @@ const differs = "†"
 // grid is a table of texts, before it takes the form of a format.
 type grid struct {
 	caption string // what the figures are; may be empty
+	ranked  bool   // whether fields have standings
+	note    string // what a reader must know of the columns; may be empty
 	header  []string
 	rows    [][]field
 	words   map[int]bool // the columns that hold words rather than numbers
@@ -60,7 +62,7 @@ func figureField(c *Cell, name string, decimals func(mean float64) int) field {
 // and the cost of a fit.
 func (g *Group) grids(level float64) []grid {
 	tau := g.metricGrid(kendallTau, "Kendall tau (tau-b)")
-	tau.header = append(tau.header, "labels to "+fixed(level, 2))
+	tau.header, tau.note = append(tau.header, "labels to "+fixed(level, 2)), reachNote(level)
 	for i := range g.Rows {
 		tau.rows[i] = append(tau.rows[i], field{text: reach(&g.Rows[i].Reach), value: g.Rows[i].Reach.Labels})
 	}
@@ -91,20 +93,26 @@ func (g *Group) grids(level float64) []grid {
 func (g *Group) metricGrid(name, title string) grid {
 	t := grid{
 		caption: title + ", mean ± half of the 95 % interval over splits",
-		header:  []string{"predictor"}, words: map[int]bool{0: true}, budgets: [2]int{1, 1 + len(g.Budgets)},
+		ranked:  true,
 	}
+	g.addBudgets(&t, func(c *Cell) field { return figureField(c, name, ratio) })
+	return t
+}
+
+// addBudgets adds a row for each predictor and a column for each budget to an
+// empty grid.
+func (g *Group) addBudgets(t *grid, of func(*Cell) field) {
+	t.header, t.words, t.budgets = []string{"predictor"}, map[int]bool{0: true}, [2]int{1, 1 + len(g.Budgets)}
 	for _, budget := range g.Budgets {
 		t.header = append(t.header, count(budget, "label"))
 	}
 	for i := range g.Rows {
-		row := &g.Rows[i]
-		line := []field{word(row.Name)}
-		for b := range row.Cells {
-			line = append(line, figureField(&row.Cells[b], name, ratio))
+		line := []field{word(g.Rows[i].Name)}
+		for b := range g.Rows[i].Cells {
+			line = append(line, of(&g.Rows[i].Cells[b]))
 		}
 		t.rows = append(t.rows, line)
 	}
-	return t
 }
 
 // published reports whether a figure was published for any cell.
@@ -183,7 +191,10 @@ func (t *grid) split(most int) []grid {
 				columns = append(columns, c)
 			}
 		}
-		part := grid{caption: t.caption, words: make(map[int]bool)}
+		part := grid{caption: t.caption, ranked: t.ranked, words: make(map[int]bool)}
+		if hi == to {
+			part.note = t.note // which is on what stands beside the budgets
+		}
 		for i, c := range columns {
 			part.header = append(part.header, t.header[c])
 			part.words[i] = t.words[c]
@@ -258,14 +269,16 @@ func (g *Group) stand(metric string) {
 		second := math.Inf(-1)
 		predictors := make([][]stat.Trial, len(g.Rows))
 		known := make([]bool, len(g.Rows))
+		comparable := 0
 		for i := range g.Rows {
 			s, ok := g.Rows[i].Cells[b].Metrics[metric]
 			if known[i] = ok && s.Known(); known[i] {
+				comparable++
 				predictors[i] = g.Rows[i].values(g.Rows[i].trials(budget), metric)
 			}
 		}
 		compared := stat.Compare(predictors)
-		if len(g.Rows) < 2 || compared.Best < 0 {
+		if comparable < 2 || compared.Best < 0 {
 			continue
 		}
 		mean := func(i int) float64 { return g.Rows[i].Cells[b].Metrics[metric].Mean }

@@ -46,9 +46,10 @@ func (g *Group) HTML(level float64) (template.HTML, error) {
 	if tied(tables) {
 		h.Tie = "≈: not separable from the best: " + g.Test + "."
 	}
-	h.Notes = []string{reachNote(level)}
-	if g.Baseline != "" {
-		h.Notes = append(h.Notes, fewerNote(g.Baseline))
+	for i := range tables {
+		if tables[i].note != "" {
+			h.Notes = append(h.Notes, tables[i].note)
+		}
 	}
 	h.Notes = append(h.Notes, g.Notes...)
 	return execute("group", h)

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -30,7 +29,8 @@ type latexTable struct {
 	words    map[int]bool
 	blocks   []latexBlock
 	notes    []string
-	baseline string // that its sample efficiency is against
+	ranked   bool   // as of a grid
+	note     string // as of a grid
 }
 
 // rows returns the number of lines of all blocks.
@@ -64,12 +64,11 @@ func writeLaTeX(w io.Writer, c *Comparison, siunitx bool) error {
 						if t != nil {
 							continued = " (continued)"
 						}
-						t = &latexTable{caption: title + continued, header: part.header, words: part.words}
+						t = &latexTable{caption: title + continued, header: part.header, words: part.words, ranked: part.ranked, note: part.note}
 						open[key] = t
 						tables = append(tables, t)
 					}
 					t.blocks = append(t.blocks, latexBlock{g.Name, rows})
-					t.baseline = cmp.Or(t.baseline, g.Baseline)
 				}
 				// Notes stand once, under the group's last rows of its first metric.
 				if m == 0 && p == len(parts)-1 {
@@ -85,17 +84,14 @@ func writeLaTeX(w io.Writer, c *Comparison, siunitx bool) error {
 	p.preamble()
 	for i, t := range tables {
 		t.caption += "."
-		if !strings.HasPrefix(t.caption, "Sample efficiency") && !strings.HasPrefix(t.caption, "Gain") {
+		if t.ranked {
 			t.caption += " Bold: best mean of its column within a space; underlined: second."
 		}
 		if hasTie(t) {
 			t.caption += " ≈: not separable from the best: " + c.Groups[0].Test + "."
 		}
-		if strings.HasPrefix(t.caption, "Kendall") {
-			t.caption += " " + reachNote(c.Reach)
-		}
-		if strings.HasPrefix(t.caption, "Sample efficiency") {
-			t.caption += " " + fewerNote(t.baseline)
+		if t.note != "" {
+			t.caption += " " + t.note
 		}
 		p.table(t, i+1)
 	}
@@ -207,8 +203,11 @@ func (p *latexPage) field(f *field) string {
 			figure += " +- " + leadingZero(f.half)
 		}
 		s = `\num{` + figure + `}`
-		if f.Best {
+		switch {
+		case f.Best:
 			s = `\num[text-series-to-math=true]{` + figure + `}`
+		case strings.HasPrefix(figure, "+"):
+			s = `\num[retain-explicit-plus=true]{` + figure + `}`
 		}
 	case f.mean != "":
 		s = f.mean
@@ -232,13 +231,11 @@ func (p *latexPage) field(f *field) string {
 	return s
 }
 
-// leadingZero writes a number with a zero before its point.
+// leadingZero writes a number, which may have a sign, with a zero before its
+// point.
 func leadingZero(s string) string {
-	if rest, ok := strings.CutPrefix(s, "-."); ok {
-		return "-0." + rest
-	}
-	if strings.HasPrefix(s, ".") {
-		return "0" + s
+	if number := strings.TrimLeft(s, "+-"); strings.HasPrefix(number, ".") {
+		return strings.TrimSuffix(s, number) + "0" + number
 	}
 	return s
 }

@@ -81,11 +81,14 @@ func (g *Group) row(name string) int {
 }
 
 // gainOver fills Cell.Gain against the row whose alias or name is over. It does
-// nothing if there is none.
+// nothing if there is none that has figures.
 func (g *Group) gainOver(over string) {
 	base := g.row(over)
 	if base < 0 {
 		return
+	}
+	if !slices.ContainsFunc(g.Rows[base].Cells, func(c Cell) bool { return c.Trials > c.Failed }) {
+		return // the predictor can't serve the space
 	}
 	g.Over = g.Rows[base].Name
 	for i := range g.Rows {
@@ -94,29 +97,18 @@ func (g *Group) gainOver(over string) {
 			tau := func(r *Row) []stat.Trial { return r.values(r.trials(budget), kendallTau) }
 			d := stat.Paired(tau(row), tau(&g.Rows[base]))
 			row.Cells[b].Gain = &d
+			if most := min(row.Cells[b].Metrics[kendallTau].N, g.Rows[base].Cells[b].Metrics[kendallTau].N); d.N < most {
+				g.Notes = append(g.Notes, fmt.Sprintf("Gain of %s, %s: over the %s that both have.", row.Name, count(budget, "label"), count(d.N, "split")))
+			}
 		}
 	}
 }
 
 // gainGrid returns the table of gains over a predictor, which has no row in it.
 func (g *Group) gainGrid() grid {
-	t := grid{
-		caption: fmt.Sprintf("Gain in Kendall tau over %s, paired over splits, ± half of the 95 %% interval", g.Over),
-		header:  []string{"predictor"}, words: map[int]bool{0: true}, budgets: [2]int{1, 1 + len(g.Budgets)},
-	}
-	for _, budget := range g.Budgets {
-		t.header = append(t.header, count(budget, "label"))
-	}
-	for i := range g.Rows {
-		if g.Rows[i].Name == g.Over {
-			continue
-		}
-		line := []field{word(g.Rows[i].Name)}
-		for b := range g.Rows[i].Cells {
-			line = append(line, gainField(g.Rows[i].Cells[b].Gain))
-		}
-		t.rows = append(t.rows, line)
-	}
+	t := grid{caption: fmt.Sprintf("Gain in Kendall tau over %s, paired over splits, ± half of the 95 %% interval", g.Over)}
+	g.addBudgets(&t, func(c *Cell) field { return gainField(c.Gain) })
+	t.rows = slices.DeleteFunc(t.rows, func(row []field) bool { return row[0].text == g.Over })
 	return t
 }
 
@@ -161,6 +153,7 @@ func fixedGenerator() *rand.Rand { return rand.New(rand.NewPCG(0x68797065726e617
 func (g *Group) efficiencyGrid(level float64) grid {
 	t := grid{
 		caption: fmt.Sprintf("Sample efficiency against %s, with 95 %% intervals over splits", g.Baseline),
+		note:    fewerNote(g.Baseline),
 		header:  []string{"predictor", "labels to " + fixed(level, 2), "fewer labels by", "area under tau over log n"},
 		words:   map[int]bool{0: true},
 	}

@@ -3,6 +3,7 @@ package table_test
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -578,5 +579,57 @@ func TestGain(t *testing.T) {
 		if !strings.Contains(text, line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}
+	}
+
+	// Three of four splits have both, with differences of .1, .2 and .3: their
+	// mean is .2, their deviation .1, and 4.302653 is t at .975 with 2 degrees of
+	// freedom (any table), so half of the interval is 4.302653 .1 / sqrt(3) = .248.
+	var rs []results.Record
+	for split, tau := range []float64{.3, .4, .5, .6} {
+		base, other := record("ridge", 0, 20, split), record("np", 0, 20, split)
+		base.Metrics["kendall_tau"], other.Metrics["kendall_tau"] = tau, tau+.1*float64(split+1)
+		if split == 3 {
+			other.Split = 4
+		}
+		rs = append(rs, base, other)
+	}
+	text = write(t, compare(t, rs, table.Options{Over: "ridge"}), table.Text)
+	for _, line := range []string{"np         +.200 ± .248", "Gain of np, 20 labels: over the 3 splits that both have."} {
+		if !strings.Contains(text, line) {
+			t.Errorf("no %q in\n%s", line, text)
+		}
+	}
+	var j struct {
+		Groups []struct {
+			Over       string `json:"gain_over"`
+			Predictors []struct {
+				Cells []struct {
+					Gain struct{ Mean, Low, High, P float64 }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(write(t, compare(t, rs, table.Options{Over: "ridge"}), table.JSON)), &j); err != nil {
+		t.Fatal(err)
+	}
+	// t = .2 / (.1 / sqrt(3)) = 3.4641 with 2 degrees of freedom, scipy.stats.t.sf(3.4641, 2) * 2.
+	g := j.Groups[0].Predictors[0].Cells[0].Gain
+	if j.Groups[0].Over != "ridge" || math.Abs(g.Mean-.2) > 1e-9 || math.Abs(g.High-.448414) > 1e-6 || math.Abs(g.Low+.048414) > 1e-6 || math.Abs(g.P-.0741799) > 1e-6 {
+		t.Errorf("got %+v over %q", g, j.Groups[0].Over)
+	}
+	latex := write(t, compare(t, rs, table.Options{Over: "ridge"}), table.LaTeXSIunitx)
+	if want := `\num[retain-explicit-plus=true]{+0.200 +- 0.248}`; !strings.Contains(latex, want) {
+		t.Errorf("no %s in\n%s", want, latex)
+	}
+}
+
+// TestOneIsNotBest: a predictor that alone has trials of a budget is compared
+// with nothing.
+func TestOneIsNotBest(t *testing.T) {
+	rs := []results.Record{record("np", .5, 20, 0), record("ridge", .4, 20, 0), record("np", .5, 50, 0)}
+	c := compare(t, rs, table.Options{})
+	row := c.Groups[0].Rows[0]
+	if few, many := row.Cells[0].Standings["kendall_tau"], row.Cells[1].Standings["kendall_tau"]; row.Name != "np" || !few.Best || many.Best {
+		t.Errorf("%s is best with 20 labels: %t, with 50, which no other has: %t", row.Name, few.Best, many.Best)
 	}
 }

@@ -173,9 +173,10 @@ func (p *page) group(g *Group, level float64) {
 	if tied(tables) {
 		p.note(tie + ": not separable from the best: " + g.Test + ".")
 	}
-	p.note(reachNote(level))
-	if g.Baseline != "" {
-		p.note(fewerNote(g.Baseline))
+	for i := range tables {
+		if tables[i].note != "" {
+			p.note(tables[i].note)
+		}
 	}
 	for _, note := range g.Notes {
 		p.note(note)
