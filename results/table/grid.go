@@ -269,16 +269,16 @@ func (g *Group) stand(metric string) {
 		second := math.Inf(-1)
 		predictors := make([][]stat.Trial, len(g.Rows))
 		known := make([]bool, len(g.Rows))
-		comparable := 0
+		rivals := 0
 		for i := range g.Rows {
 			s, ok := g.Rows[i].Cells[b].Metrics[metric]
 			if known[i] = ok && s.Known(); known[i] {
-				comparable++
+				rivals++
 				predictors[i] = g.Rows[i].values(g.Rows[i].trials(budget), metric)
 			}
 		}
 		compared := stat.Compare(predictors)
-		if comparable < 2 || compared.Best < 0 {
+		if rivals < 2 || compared.Best < 0 {
 			continue
 		}
 		mean := func(i int) float64 { return g.Rows[i].Cells[b].Metrics[metric].Mean }

@@ -24,13 +24,13 @@ type latexBlock struct {
 
 // latexTable is one LaTeX table: blocks of the same columns.
 type latexTable struct {
-	caption  string
-	header   []string
-	words    map[int]bool
-	blocks   []latexBlock
-	notes    []string
-	ranked   bool   // as of a grid
-	note     string // as of a grid
+	caption string
+	header  []string
+	words   map[int]bool
+	blocks  []latexBlock
+	notes   []string
+	ranked  bool   // as of a grid
+	note    string // as of a grid
 }
 
 // rows returns the number of lines of all blocks.
