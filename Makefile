@@ -67,6 +67,7 @@ tables: build ## write the tables of README and docs again from the records besi
 	@$(BIN) plot docs/quick --kind curves -o docs/quick/curve.svg
 	$(call insert,docs/quick,README.md)
 	$(call insert,docs/predictors,docs/predictors.md,--over gp-warp)
+	$(call insert,docs/papers,docs/predictors.md,--over gp-warp)
 	$(call insert,docs/hypernas/rivals,docs/hypernas.md,--over gp-warp)
 	$(call insert,docs/hypernas/nasbench201,docs/hypernas.md,--over gp-warp --baseline np)
 	$(call insert,docs/hypernas/nasbench101,docs/hypernas.md,--over gp-warp)
