@@ -35,17 +35,23 @@ func checkExport(o *options) error {
 	return nil
 }
 
+// makeExport makes the folder that export writes to. A fit calls it first, so that
+// no training is lost on a folder that can be none.
+func makeExport(folder string) error {
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		return fmt.Errorf("%w: export needs a folder that does not exist yet, one for each trial: %w", plugins.ErrOption, err)
+	}
+	return nil
+}
+
 // export writes, for each of the architectures, the weights that m's
-// hypernetwork generates for it to a new folder: a file for numpy.load each, by
+// hypernetwork generates for it to the folder: a file for numpy.load each, by
 // the architecture's place among the labelled ones. Arrays are called
 // cellI.nodeJ.FORM.NAME, of the shapes that [kern.Form]'s operations give them;
 // stem.weight [C, channels of the images, 3, 3], classifier.weights [C, classes]
 // and classifier.bias are those of all architectures. Beside them stands
 // architecture.json, which says what the target network is; see exported.
 func (m *model[T]) export(ctx context.Context, folder string, nodes *feature.Nodes, v *plugins.Vocabulary, networks []network) error {
-	if err := os.Mkdir(folder, 0o777); err != nil {
-		return fmt.Errorf("%w: export needs a folder that does not exist yet, one for each trial: %w", plugins.ErrOption, err)
-	}
 	for i := range networks {
 		if err := ctx.Err(); err != nil {
 			return err

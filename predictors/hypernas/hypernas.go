@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
@@ -84,6 +85,13 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 	if err := checkSize(o.Members * parameterCount(&o, nodes.Dim(), reader.proxy, set)); err != nil {
 		return nil, err
 	}
+	exports := o.Export != "" && set != nil
+	if exports {
+		if err := makeExport(o.Export); err != nil {
+			return nil, err
+		}
+		defer os.Remove(o.Export) // which it won't unless it is empty
+	}
 	e := newEnsemble(nodes, reader.read, &t.Batch, t.Labels)
 	for k := range o.Members {
 		m := newModel[float32](&p.options, nodes.Dim(), reader.proxy, set, rand.New(rand.NewPCG(t.Seed, weightStream+uint64(k)<<32)))
@@ -91,7 +99,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 			return nil, err
 		}
 	}
-	if o.Export != "" && set != nil {
+	if exports {
 		if err := e.members[0].export(ctx, o.Export, nodes, &p.vocabulary, e.networks); err != nil {
 			return nil, err
 		}
