@@ -40,8 +40,8 @@ type Cell[T Float] struct {
 	// Forget keeps nothing of an architecture after it is evaluated. There is no
 	// Backward.
 	Forget bool
-	// Visit, unless nil, is told the weights that each operation of a forward
-	// pass used: of node j of architecture a, by its head. It must not keep them.
+	// Visit, unless nil, is told the weights, as copies, that each operation of a
+	// forward pass used: of node j of architecture a, by its head.
 	Visit func(a, j, head int, weights []Array[T])
 
 	a, ax, n int
