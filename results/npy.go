@@ -10,7 +10,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"github.com/hypernas/hypernas/internal/npy"
 )
 
 // Predictions are a trial's raw values, in the order that breaks ties of its
@@ -20,11 +21,9 @@ type Predictions struct {
 	Values []float64
 }
 
-// The form is version 1.0 of NumPy's (numpy.lib.format): magic, length of the
-// header, the header padded so that data begins at a multiple of 64, then 12
-// bytes a row. numpy.load reads it as a structured array.
+// The form is that of [npy.Start], then 12 bytes a row. numpy.load reads it as a
+// structured array.
 const (
-	npyMagic  = "\x93NUMPY\x01\x00"
 	npyHeader = "{'descr': [('row', '<u4'), ('prediction', '<f8')], 'fortran_order': False, 'shape': (%d,), }"
 	npyRow    = 4 + 8
 )
@@ -47,15 +46,7 @@ func (p *Predictions) encode() ([]byte, error) {
 
 // npyStart returns everything before the data of n rows, with room for them.
 func npyStart(n int) []byte {
-	header := fmt.Sprintf(npyHeader, n)
-	start := len(npyMagic) + 2
-	padded := (start+len(header)+1+63)/64*64 - start
-	b := make([]byte, 0, start+padded+n*npyRow)
-	b = append(b, npyMagic...)
-	b = binary.LittleEndian.AppendUint16(b, uint16(padded))
-	b = append(b, header...)
-	b = append(b, strings.Repeat(" ", padded-1-len(header))...)
-	return append(b, '\n')
+	return npy.Start(fmt.Sprintf(npyHeader, n), n*npyRow)
 }
 
 // decode reads a file that encode wrote, and no other NumPy file.

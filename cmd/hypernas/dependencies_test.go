@@ -31,7 +31,7 @@ var mayImport = []struct {
 	{"internal", []string{"internal"}},
 	{"spaces", []string{"plugins", "internal", "spaces/registry", "spaces/rows"}},
 	{"predictors", []string{"plugins", "internal", "predictors/feature"}},
-	{"results", []string{"results", "internal/durable"}},
+	{"results", []string{"results", "internal/durable", "internal/npy"}},
 	{"harness", []string{"harness", "results", "plugins", "internal/printable"}},
 	{"cmd", []string{"cmd", "harness", "results", "plugins", "spaces", "predictors", "internal"}},
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hypernas/hypernas/internal/nn/fuse"
 	"github.com/hypernas/hypernas/internal/nn/kern"
+	"github.com/hypernas/hypernas/internal/npy"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
 )
@@ -105,7 +106,9 @@ func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *ne
 		}
 		return writeArray(w, shape, data)
 	}
-	cells := make(map[int]*exportedCell)
+	positions := thin(len(net.cells), m.options.TargetCells)
+	all := exported{Cells: make([]exportedCell, len(positions))}
+	cells := make(map[int]*exportedCell) // of all, by position
 	var failed error
 	in := &inputs[T]{shape: shape{networks: 1, cells: len(net.cells), nodes: padded(net.nodeCount())}, targets: 1, forget: true}
 	in.visit = func(position, node int, head kern.Head, weights []kern.Array[T]) {
@@ -117,8 +120,9 @@ func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *ne
 			}
 		}
 	}
-	for _, position := range thin(len(net.cells), m.options.TargetCells) {
-		c := &exportedCell{Position: position, Repeat: max(net.steps[position].Repeat, 1)}
+	for i, position := range positions {
+		c := &all.Cells[i]
+		c.Position, c.Repeat = position, max(net.steps[position].Repeat, 1)
 		for _, n := range net.cells[position].nodes {
 			c.Nodes = append(c.Nodes, exportedNode{Op: v.Ops[n.Op].Name})
 		}
@@ -158,10 +162,6 @@ func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *ne
 	if err != nil {
 		return nil, err
 	}
-	var all exported
-	for _, position := range thin(len(net.cells), m.options.TargetCells) {
-		all.Cells = append(all.Cells, *cells[position])
-	}
 	if err := json.NewEncoder(w).Encode(all); err != nil {
 		return nil, err
 	}
@@ -171,19 +171,14 @@ func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *ne
 	return b.Bytes(), nil
 }
 
-// writeArray writes numbers of a shape as numpy.load reads them (version 1.0 of
-// numpy.lib.format), in 32 bits.
+// writeArray writes numbers of a shape as numpy.load reads them, in 32 bits.
 func writeArray[T kern.Float](w io.Writer, shape []int, data []T) error {
 	var sizes strings.Builder
 	for _, n := range shape {
 		fmt.Fprintf(&sizes, "%d, ", n)
 	}
 	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", strings.TrimSuffix(sizes.String(), " "))
-	const magic = "\x93NUMPY\x01\x00"
-	// Magic, length and header, which ends in a newline, fill multiples of 64 bytes.
-	length := (len(magic)+2+len(header)+1+63)/64*64 - len(magic) - 2
-	b := append([]byte(magic), byte(length), byte(length>>8))
-	b = fmt.Appendf(b, "%-*s\n", length-1, header)
+	b := npy.Start(header, 4*len(data))
 	for _, x := range data {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(x)))
 	}

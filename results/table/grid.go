@@ -211,6 +211,17 @@ func (t *grid) split(most int) []grid {
 	return parts
 }
 
+// columnNotes returns the notes of tables.
+func columnNotes(tables []grid) []string {
+	var notes []string
+	for i := range tables {
+		if tables[i].note != "" {
+			notes = append(notes, tables[i].note)
+		}
+	}
+	return notes
+}
+
 // tied reports whether any field of tables is a tie.
 func tied(tables []grid) bool {
 	return slices.ContainsFunc(tables, func(t grid) bool {

@@ -46,12 +46,7 @@ func (g *Group) HTML(level float64) (template.HTML, error) {
 	if tied(tables) {
 		h.Tie = "≈: not separable from the best: " + g.Test + "."
 	}
-	for i := range tables {
-		if tables[i].note != "" {
-			h.Notes = append(h.Notes, tables[i].note)
-		}
-	}
-	h.Notes = append(h.Notes, g.Notes...)
+	h.Notes = append(columnNotes(tables), g.Notes...)
 	return execute("group", h)
 }
 

@@ -173,12 +173,7 @@ func (p *page) group(g *Group, level float64) {
 	if tied(tables) {
 		p.note(tie + ": not separable from the best: " + g.Test + ".")
 	}
-	for i := range tables {
-		if tables[i].note != "" {
-			p.note(tables[i].note)
-		}
-	}
-	for _, note := range g.Notes {
+	for _, note := range append(columnNotes(tables), g.Notes...) {
 		p.note(note)
 	}
 }
