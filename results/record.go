@@ -123,7 +123,7 @@ type FileRef struct {
 type Environment struct {
 	GOOS    string `json:"goos"`
 	GOARCH  string `json:"goarch"`
-	Kernels string `json:"kernels"` // "avx512" or "portable"
+	Kernels string `json:"kernels"` // "avx512", "avx2" or "portable"
 	Binary  string `json:"binary"`  // SHA-256 (hexadecimal) of the hypernas executable
 	// Limits lists the limits and protections that really held, such as
 	// "fit timeout 30m0s" or "memory 4 GiB".

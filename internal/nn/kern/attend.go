@@ -17,11 +17,11 @@ func part[T Float](s []T, i, n int) []T { return s[i*n*Lanes : (i+1)*n*Lanes] }
 // attendTo computes softmax(Q K^T / sqrt(d)) V of each head, and the softmax.
 func attendTo[T Float](dst, soft, qkv []T, s attend) {
 	n := s.pixels
-	vec, fast := vector32(dst)
+	d32, fast := vector32(dst)
 	for b := range s.blocks * s.heads {
 		q, k, v := part(qkv, 3*b, HeadWidth*n), part(qkv, 3*b+1, HeadWidth*n), part(qkv, 3*b+2, HeadWidth*n)
 		if fast {
-			vectorAttendTo(part(vec, b, HeadWidth*n), as32(part(soft, b, n*n)), as32(q), as32(k), as32(v), n)
+			vec.attendTo(part(d32, b, HeadWidth*n), as32(part(soft, b, n*n)), as32(q), as32(k), as32(v), n)
 			continue
 		}
 		out := part(dst, b, HeadWidth*n)
@@ -54,12 +54,12 @@ func attendTo[T Float](dst, soft, qkv []T, s attend) {
 // with respect to the result.
 func attendGradTo[T Float](dst, gout, soft, qkv []T, s attend) {
 	n := s.pixels
-	vec, fast := vector32(dst)
+	d32, fast := vector32(dst)
 	for b := range s.blocks * s.heads {
 		q, k, v := part(qkv, 3*b, HeadWidth*n), part(qkv, 3*b+1, HeadWidth*n), part(qkv, 3*b+2, HeadWidth*n)
 		g := part(gout, b, HeadWidth*n)
 		if fast {
-			vectorAttendGradTo(part(vec, b, 3*HeadWidth*n), as32(g), as32(part(soft, b, n*n)), as32(q), as32(k), as32(v), n)
+			vec.attendGradTo(part(d32, b, 3*HeadWidth*n), as32(g), as32(part(soft, b, n*n)), as32(q), as32(k), as32(v), n)
 			continue
 		}
 		d := part(dst, b, 3*HeadWidth*n)

@@ -2,12 +2,10 @@
 
 package kern
 
-import "simd/archsimd"
-
 // vectorAttendTo is attendTo of one head and block.
 func vectorAttendTo(dst, soft, q, k, v []float32, n int) {
 	out, ps, pq, pk, pv := pointer(dst), pointer(soft), pointer(q), pointer(k), pointer(v)
-	e, scale, one := newExponential(), archsimd.BroadcastFloat32x16(attendScale), archsimd.BroadcastFloat32x16(1)
+	e, scale, one := newExponential(), broadcast(attendScale), broadcast(1)
 	plane := n * vectorBytes
 	for i := 0; i < plane; i += vectorBytes {
 		q0, q1 := load(pq, i).Mul(scale), load(pq, i+plane).Mul(scale)
@@ -34,14 +32,14 @@ func vectorAttendTo(dst, soft, q, k, v []float32, n int) {
 		store(o0, out, i)
 		store(o1, out, i+plane)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 // vectorAttendGradTo is attendGradTo of one head and block.
 func vectorAttendGradTo(dst, gout, soft, q, k, v []float32, n int) {
 	clear(dst)
 	d, pg, ps, pq, pk, pv := pointer(dst), pointer(gout), pointer(soft), pointer(q), pointer(k), pointer(v)
-	scale := archsimd.BroadcastFloat32x16(attendScale)
+	scale := broadcast(attendScale)
 	plane := n * vectorBytes
 	gk, gv := HeadWidth*plane, 2*HeadWidth*plane
 	for i := 0; i < plane; i += vectorBytes {
@@ -63,5 +61,5 @@ func vectorAttendGradTo(dst, gout, soft, q, k, v []float32, n int) {
 		store(a0, d, i)
 		store(a1, d, i+plane)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }

@@ -19,7 +19,7 @@ func (d depth) padded() maps {
 // depthTo computes the convolution of the padded input.
 func depthTo[T Float](dst, padded, weights []T, d depth) {
 	if v, ok := vector32(dst); ok {
-		vectorDepthTo(v[:d.m.size()], as32(padded)[:d.padded().size()], as32(weights)[:d.weights()], d)
+		vec.depthTo(v[:d.m.size()], as32(padded)[:d.padded().size()], as32(weights)[:d.weights()], d)
 		return
 	}
 	in, row := d.padded(), d.m.w*Lanes
@@ -38,7 +38,7 @@ func depthTo[T Float](dst, padded, weights []T, d depth) {
 // padded input and gout, the gradient with respect to the result.
 func depthFilterGradTo[T Float](dst, padded, gout []T, d depth) {
 	if v, ok := vector32(dst); ok {
-		vectorDepthFilterGradTo(v[:d.weights()], as32(padded)[:d.padded().size()], as32(gout)[:d.m.size()], d)
+		vec.depthFilterGradTo(v[:d.weights()], as32(padded)[:d.padded().size()], as32(gout)[:d.m.size()], d)
 		return
 	}
 	in, row := d.padded(), d.m.w*Lanes
@@ -72,7 +72,7 @@ func sumPixelsTo[T Float](dst, x []T) {
 // dotPixelsTo sets dst [16] to the sums over the pixels of x times y.
 func dotPixelsTo[T Float](dst, x, y []T) {
 	if d, ok := vector32(dst); ok {
-		vectorDotPixelsTo(d[:Lanes], as32(x), as32(y)[:len(x)])
+		vec.dotPixelsTo(d[:Lanes], as32(x), as32(y)[:len(x)])
 		return
 	}
 	dst = dst[:Lanes]
@@ -89,7 +89,7 @@ func scalePixelsTo[T Float](dst, x, factor, shift []T) {
 		if shift == nil {
 			shift = make([]T, Lanes)
 		}
-		vectorScalePixelsTo(d, as32(x)[:len(d)], as32(factor)[:Lanes], as32(shift)[:Lanes])
+		vec.scalePixelsTo(d, as32(x)[:len(d)], as32(factor)[:Lanes], as32(shift)[:Lanes])
 		return
 	}
 	for i := range dst {

@@ -2,8 +2,6 @@
 
 package kern
 
-import "simd/archsimd"
-
 // vectorDepthTo walks over tiles of four pixels. Every result is one chain of
 // fused multiply-adds over the taps, whatever its tile.
 func vectorDepthTo(dst, padded, weights []float32, d depth) {
@@ -51,7 +49,7 @@ func vectorDepthTo(dst, padded, weights []float32, d depth) {
 			}
 		}
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 // vectorDepthFilterGradTo sums over blocks, rows and columns, lane by lane, in
@@ -84,7 +82,7 @@ func vectorDepthFilterGradTo(dst, padded, gout []float32, d depth) {
 			dst[c*d.k*d.k+tap] = sum(a0.Add(a1).Add(a2.Add(a3)).Add(rest))
 		}
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorDotPixelsTo(dst, x, y []float32) {
@@ -94,7 +92,7 @@ func vectorDotPixelsTo(dst, x, y []float32) {
 		a = load(p, o).MulAdd(load(q, o), a)
 	}
 	store(a, pointer(dst), 0)
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorScalePixelsTo(dst, x, factor, shift []float32) {
@@ -103,5 +101,5 @@ func vectorScalePixelsTo(dst, x, factor, shift []float32) {
 	for o := 0; o < len(dst)*float32Bytes; o += vectorBytes {
 		store(load(p, o).MulAdd(f, s), d, o)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }

@@ -10,11 +10,14 @@
 // kernel is not safe for use by two goroutines.
 //
 // Kernels are generic over float32 and float64. float64 exists for gradient
-// checks; float32 runs on AVX-512 when the program is built with
+// checks; float32 runs on AVX-512 or AVX2 when the program is built with
 // GOEXPERIMENT=simd on amd64 and the processor has it, and on gonum's BLAS and
-// plain loops everywhere else. On one such path results are bit-identical from
-// run to run: every sum has one fixed order, and nothing is computed in
-// parallel except by gonum, which splits rows and columns but no sums.
+// plain loops everywhere else. Results are bit-identical from run to run, and
+// between AVX-512 and AVX2: every sum has one fixed order, and nothing is computed
+// in parallel except by gonum, which splits rows and columns but no sums. The
+// kernels of the files named _amd64 are written for vectors of 16 numbers;
+// kernels_avx2_amd64.go is made of them, and what AVX2 has of its own stands in
+// avx2_amd64.go.
 //
 // Images of the target networks lie in lanes: a tensor of shape
 // [A, G, C, H, W, 16] holds, for each of A architectures, G blocks of 16

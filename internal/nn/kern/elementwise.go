@@ -7,7 +7,7 @@ package kern
 // is in use.
 func vector32[T Float](s []T) ([]float32, bool) {
 	v, ok := any(s).([]float32)
-	return v, ok && vectors()
+	return v, ok && vec != nil
 }
 
 func as32[T Float](s []T) []float32 { return any(s).([]float32) }
@@ -16,7 +16,7 @@ func as32[T Float](s []T) []float32 { return any(s).([]float32) }
 func addTo[T Float](dst, x []T) {
 	x = x[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		vectorAddTo(d, as32(x))
+		vec.addTo(d, as32(x))
 		return
 	}
 	for i, v := range x {
@@ -28,7 +28,7 @@ func addTo[T Float](dst, x []T) {
 func mulTo[T Float](dst, x, y []T) {
 	x, y = x[:len(dst)], y[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		vectorMulElementsTo(d, as32(x), as32(y))
+		vec.mulElementsTo(d, as32(x), as32(y))
 		return
 	}
 	for i, v := range x {
@@ -41,7 +41,7 @@ func mulTo[T Float](dst, x, y []T) {
 func reluTo[T Float](dst, x []T) {
 	x = x[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		vectorReLUTo(d, as32(x))
+		vec.reluTo(d, as32(x))
 		return
 	}
 	for i, v := range x {
@@ -56,7 +56,7 @@ func reluTo[T Float](dst, x []T) {
 func halfReLUsTo[T Float](dst, x, y []T) {
 	x, y = x[:len(dst)], y[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		vectorHalfReLUsTo(d, as32(x), as32(y))
+		vec.halfReLUsTo(d, as32(x), as32(y))
 		return
 	}
 	for i, v := range x {
@@ -76,7 +76,7 @@ func halfReLUsTo[T Float](dst, x, y []T) {
 func gateTo[T Float](dst, g, x []T, scale T) {
 	g, x = g[:len(dst)], x[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		vectorGateTo(d, as32(g), as32(x), float32(scale))
+		vec.gateTo(d, as32(g), as32(x), float32(scale))
 		return
 	}
 	for i, v := range g {
@@ -93,7 +93,7 @@ func gateTo[T Float](dst, g, x []T, scale T) {
 func standardizeTo[T Float](dst, x []T, eps T) T {
 	x = x[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		return T(vectorStandardizeTo(d, as32(x), float32(eps)))
+		return T(vec.standardizeTo(d, as32(x), float32(eps)))
 	}
 	n := T(len(x))
 	var mean, variance T
@@ -116,7 +116,7 @@ func standardizeTo[T Float](dst, x []T, eps T) T {
 func standardizeGradTo[T Float](dst, g, hat []T, scale T) {
 	g, hat = g[:len(dst)], hat[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		vectorStandardizeGradTo(d, as32(g), as32(hat), float32(scale))
+		vec.standardizeGradTo(d, as32(g), as32(hat), float32(scale))
 		return
 	}
 	n := T(len(g))
@@ -151,7 +151,7 @@ type AdamStep struct {
 func AdamTo[T Float](w, m, v, g []T, s AdamStep) {
 	m, v, g = m[:len(w)], v[:len(w)], g[:len(w)]
 	if d, ok := vector32(w); ok {
-		vectorAdamTo(d, as32(m), as32(v), as32(g), s)
+		vec.adamTo(d, as32(m), as32(v), as32(g), s)
 		return
 	}
 	b1, b2, step, eps := T(s.Beta1), T(s.Beta2), T(s.Step), T(s.Eps)

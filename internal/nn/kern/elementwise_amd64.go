@@ -2,15 +2,10 @@
 
 package kern
 
-import "simd/archsimd"
-
 // Every function below handles 16 numbers a step and the last few with a mask.
 
-// whole returns how many of n numbers fill whole registers.
-func whole(n int) int { return n &^ 15 }
-
 // tail returns the mask of the n numbers that don't fill a register.
-func tail(n int) archsimd.Mask32x16 { return lanes(n & 15) }
+func tail(n int) laneMask { return lanes(n & 15) }
 
 func vectorAddTo(dst, x []float32) {
 	d, p, n := pointer(dst), pointer(x), len(dst)
@@ -22,7 +17,7 @@ func vectorAddTo(dst, x []float32) {
 		m := tail(n)
 		storeMasked(loadMasked(d, o, m).Add(loadMasked(p, o, m)), d, o, m)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorMulElementsTo(dst, x, y []float32) {
@@ -35,7 +30,7 @@ func vectorMulElementsTo(dst, x, y []float32) {
 		m := tail(n)
 		storeMasked(loadMasked(p, o, m).Mul(loadMasked(q, o, m)), d, o, m)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 // relu returns max(x, 0). The processor's maximum returns its second operand
@@ -55,12 +50,12 @@ func vectorReLUTo(dst, x []float32) {
 		m := tail(n)
 		storeMasked(relu(loadMasked(p, o, m)), d, o, m)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorHalfReLUsTo(dst, x, y []float32) {
 	d, p, q, n := pointer(dst), pointer(x), pointer(y), len(dst)
-	half := archsimd.BroadcastFloat32x16(.5)
+	half := broadcast(.5)
 	o := 0
 	for ; o < whole(n)*float32Bytes; o += vectorBytes {
 		store(relu(load(p, o)).Add(relu(load(q, o))).Mul(half), d, o)
@@ -69,13 +64,13 @@ func vectorHalfReLUsTo(dst, x, y []float32) {
 		m := tail(n)
 		storeMasked(relu(loadMasked(p, o, m)).Add(relu(loadMasked(q, o, m))).Mul(half), d, o, m)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorGateTo(dst, g, x []float32, scale float32) {
 	d, p, q, n := pointer(dst), pointer(g), pointer(x), len(dst)
 	var zero vector
-	s := archsimd.BroadcastFloat32x16(scale)
+	s := broadcast(scale)
 	o := 0
 	for ; o < whole(n)*float32Bytes; o += vectorBytes {
 		store(load(p, o).Mul(s).Masked(load(q, o).Greater(zero)), d, o)
@@ -84,15 +79,7 @@ func vectorGateTo(dst, g, x []float32, scale float32) {
 		m := tail(n)
 		storeMasked(loadMasked(p, o, m).Mul(s).Masked(loadMasked(q, o, m).Greater(zero)), d, o, m)
 	}
-	archsimd.ClearAVXUpperBits()
-}
-
-// sum adds the 16 lanes: halves first, then in order.
-func sum(v vector) float32 {
-	x := v.GetLo().Add(v.GetHi())
-	var a [4]float32
-	x.GetLo().Add(x.GetHi()).Store(&a)
-	return a[0] + a[2] + (a[1] + a[3])
+	clearUpper()
 }
 
 func vectorStandardizeTo(dst, x []float32, eps float32) float32 {
@@ -105,7 +92,7 @@ func vectorStandardizeTo(dst, x []float32, eps float32) float32 {
 	if n&15 != 0 {
 		s = s.Add(loadMasked(p, end, m))
 	}
-	mean := archsimd.BroadcastFloat32x16(sum(s) / float32(n))
+	mean := broadcast(sum(s) / float32(n))
 	var v vector
 	for o := 0; o < end; o += vectorBytes {
 		c := load(p, o).Sub(mean)
@@ -116,14 +103,14 @@ func vectorStandardizeTo(dst, x []float32, eps float32) float32 {
 		v = c.MulAdd(c, v)
 	}
 	scale := 1 / sqrt(sum(v)/float32(n)+eps)
-	f := archsimd.BroadcastFloat32x16(scale)
+	f := broadcast(scale)
 	for o := 0; o < end; o += vectorBytes {
 		store(load(p, o).Sub(mean).Mul(f), d, o)
 	}
 	if n&15 != 0 {
 		storeMasked(loadMasked(p, end, m).Sub(mean).Mul(f), d, end, m)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 	return scale
 }
 
@@ -139,25 +126,25 @@ func vectorStandardizeGradTo(dst, g, hat []float32, scale float32) {
 		x := loadMasked(p, end, m)
 		s, t = s.Add(x), x.MulAdd(loadMasked(q, end, m), t)
 	}
-	mean := archsimd.BroadcastFloat32x16(sum(s) / float32(n))
-	dot := archsimd.BroadcastFloat32x16(sum(t) / float32(n))
-	f := archsimd.BroadcastFloat32x16(scale)
+	mean := broadcast(sum(s) / float32(n))
+	dot := broadcast(sum(t) / float32(n))
+	f := broadcast(scale)
 	for o := 0; o < end; o += vectorBytes {
 		store(load(p, o).Sub(mean).Sub(load(q, o).Mul(dot)).Mul(f), d, o)
 	}
 	if n&15 != 0 {
 		storeMasked(loadMasked(p, end, m).Sub(mean).Sub(loadMasked(q, end, m).Mul(dot)).Mul(f), d, end, m)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorAdamTo(w, m, v, g []float32, s AdamStep) {
 	pw, pm, pv, pg, n := pointer(w), pointer(m), pointer(v), pointer(g), len(w)
-	b1, c1 := archsimd.BroadcastFloat32x16(float32(s.Beta1)), archsimd.BroadcastFloat32x16(float32(1-s.Beta1))
-	b2, c2 := archsimd.BroadcastFloat32x16(float32(s.Beta2)), archsimd.BroadcastFloat32x16(float32(1-s.Beta2))
-	step, eps := archsimd.BroadcastFloat32x16(float32(s.Step)), archsimd.BroadcastFloat32x16(float32(s.Eps))
-	root, shrink := archsimd.BroadcastFloat32x16(float32(1/s.RootCorrection)), archsimd.BroadcastFloat32x16(float32(s.Shrink))
-	l2, scale := archsimd.BroadcastFloat32x16(float32(s.L2)), archsimd.BroadcastFloat32x16(float32(s.Scale))
+	b1, c1 := broadcast(float32(s.Beta1)), broadcast(float32(1-s.Beta1))
+	b2, c2 := broadcast(float32(s.Beta2)), broadcast(float32(1-s.Beta2))
+	step, eps := broadcast(float32(s.Step)), broadcast(float32(s.Eps))
+	root, shrink := broadcast(float32(1/s.RootCorrection)), broadcast(float32(s.Shrink))
+	l2, scale := broadcast(float32(s.L2)), broadcast(float32(s.Scale))
 	o := 0
 	for ; o < whole(n)*float32Bytes; o += vectorBytes {
 		x := load(pw, o)
@@ -188,5 +175,5 @@ func vectorAdamTo(w, m, v, g []float32, s AdamStep) {
 		q = y.Mul(step).Div(q.MulAdd(root, eps))
 		storeMasked(x.Mul(shrink).Sub(q), pw, o, k)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }

@@ -5,7 +5,7 @@ package kern
 func expTo[T Float](dst, x []T) {
 	x = x[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		vectorExpTo(d, as32(x))
+		vec.expTo(d, as32(x))
 		return
 	}
 	for i, v := range x {
@@ -17,7 +17,7 @@ func expTo[T Float](dst, x []T) {
 func sigmoidTo[T Float](dst, x []T) {
 	x = x[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		vectorSigmoidTo(d, as32(x))
+		vec.sigmoidTo(d, as32(x))
 		return
 	}
 	for i, v := range x {
@@ -31,7 +31,7 @@ func sigmoidTo[T Float](dst, x []T) {
 func sigmoidGradTo[T Float](dst, through, x, gate []T) {
 	through, x, gate = through[:len(dst)], x[:len(dst)], gate[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		vectorSigmoidGradTo(d, as32(through), as32(x), as32(gate))
+		vec.sigmoidGradTo(d, as32(through), as32(x), as32(gate))
 		return
 	}
 	for i, v := range through {

@@ -2,8 +2,6 @@
 
 package kern
 
-import "simd/archsimd"
-
 // exponential holds the constants of e^x = 2^n e^r with n the whole number next
 // to x / ln 2 and r = x - n ln 2, |r| <= ln(2) / 2: ln 2 in two parts, the first
 // so short that n times it is exact, and the Taylor series of e^r to r^7, whose
@@ -15,13 +13,13 @@ type exponential struct {
 
 func newExponential() exponential {
 	e := exponential{
-		perLog2: archsimd.BroadcastFloat32x16(1.442695041),
-		high:    archsimd.BroadcastFloat32x16(-0.693359375),
-		low:     archsimd.BroadcastFloat32x16(2.12194440e-4),
+		perLog2: broadcast(1.442695041),
+		high:    broadcast(-0.693359375),
+		low:     broadcast(2.12194440e-4),
 	}
 	f := float32(1)
 	for i := range e.series {
-		e.series[i] = archsimd.BroadcastFloat32x16(1 / f)
+		e.series[i] = broadcast(1 / f)
 		f *= float32(i + 1)
 	}
 	return e
@@ -54,12 +52,12 @@ func vectorExpTo(dst, x []float32) {
 		m := tail(n)
 		storeMasked(e.of(loadMasked(p, o, m)), d, o, m)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorSigmoidTo(dst, x []float32) {
 	d, p, n := pointer(dst), pointer(x), len(dst)
-	e, one := newExponential(), archsimd.BroadcastFloat32x16(1)
+	e, one := newExponential(), broadcast(1)
 	var zero vector
 	o := 0
 	for ; o < whole(n)*float32Bytes; o += vectorBytes {
@@ -69,12 +67,12 @@ func vectorSigmoidTo(dst, x []float32) {
 		m := tail(n)
 		storeMasked(one.Div(one.Add(e.of(zero.Sub(loadMasked(p, o, m))))), d, o, m)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorSigmoidGradTo(dst, through, x, gate []float32) {
 	d, p, q, g, n := pointer(dst), pointer(through), pointer(x), pointer(gate), len(dst)
-	one := archsimd.BroadcastFloat32x16(1)
+	one := broadcast(1)
 	o := 0
 	for ; o < whole(n)*float32Bytes; o += vectorBytes {
 		store(load(p, o).Mul(load(q, o)).Mul(one.Sub(load(g, o))), d, o)
@@ -83,5 +81,5 @@ func vectorSigmoidGradTo(dst, through, x, gate []float32) {
 		m := tail(n)
 		storeMasked(loadMasked(p, o, m).Mul(loadMasked(q, o, m)).Mul(one.Sub(loadMasked(g, o, m))), d, o, m)
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }

@@ -88,9 +88,14 @@ func TestGraphAttentionOfNodes(t *testing.T) {
 	}
 }
 
-// TestExponential compares e^x and the logistic function, on whatever path this
-// build has, with the standard library, the ends of the range included.
+// TestExponential compares e^x and the logistic function, on every path, with the
+// standard library, the ends of the range included.
 func TestExponential(t *testing.T) {
+	bits := map[string][]float32{}
+	onEveryPath(t, func(t *testing.T) { testExponential(t, bits) })
+}
+
+func testExponential(t *testing.T, bits map[string][]float32) {
 	var x []float32
 	for v := float32(-110); v <= 95; v += .37 {
 		x = append(x, v)
@@ -99,6 +104,8 @@ func TestExponential(t *testing.T) {
 	e, s := make([]float32, len(x)), make([]float32, len(x))
 	expTo(e, x)
 	sigmoidTo(s, x)
+	checkBits(t, bits, "exp", e)
+	checkBits(t, bits, "sigmoid", s)
 	for i, v := range x {
 		for _, c := range []struct {
 			name string

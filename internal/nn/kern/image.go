@@ -57,11 +57,11 @@ func padTo[T Float](dst, src []T, m maps, p int, rectify bool) {
 // convTo computes the convolution of the padded input.
 func convTo[T Float](dst, padded, weights []T, f filter) {
 	in, row := f.padded(), f.in.w*Lanes
-	vec, fast := vector32(dst)
+	d32, fast := vector32(dst)
 	for g := range f.in.g {
 		d, s := dst[g*f.out*f.in.plane():][:f.out*f.in.plane()], padded[g*in.c*in.plane():][:in.c*in.plane()]
 		if fast {
-			vectorConvTo(vec[g*f.out*f.in.plane():][:f.out*f.in.plane()], as32(s), as32(weights)[:f.weights()], f)
+			vec.convTo(d32[g*f.out*f.in.plane():][:f.out*f.in.plane()], as32(s), as32(weights)[:f.weights()], f)
 			continue
 		}
 		clear(d)
@@ -85,7 +85,7 @@ func convTo[T Float](dst, padded, weights []T, f filter) {
 // padded input and gout, the gradient with respect to the result.
 func filterGradTo[T Float](dst, padded, gout []T, f filter) {
 	if d, ok := vector32(dst); ok {
-		vectorFilterGradTo(d[:f.weights()], as32(padded)[:f.padded().size()], as32(gout)[:f.result().size()], f)
+		vec.filterGradTo(d[:f.weights()], as32(padded)[:f.padded().size()], as32(gout)[:f.result().size()], f)
 		return
 	}
 	in, row := f.padded(), f.in.w*Lanes
@@ -128,7 +128,7 @@ func reverseTo[T Float](dst, weights []T, f filter) {
 // and without gain or bias) and stores one factor a channel.
 func standardizeMapsTo[T Float](dst, scale, src []T, m maps, eps T) {
 	if d, ok := vector32(dst); ok {
-		vectorStandardizeMapsTo(d, as32(scale), as32(src), m, float32(eps))
+		vec.standardizeMapsTo(d, as32(scale), as32(src), m, float32(eps))
 		return
 	}
 	n, count := m.plane(), T(m.g*m.plane())
@@ -160,7 +160,7 @@ func standardizeMapsTo[T Float](dst, scale, src []T, m maps, eps T) {
 // respect to the result hat. dst may be gout.
 func standardizeMapsGradTo[T Float](dst, gout, hat, scale []T, m maps) {
 	if d, ok := vector32(dst); ok {
-		vectorStandardizeMapsGradTo(d, as32(gout), as32(hat), as32(scale), m)
+		vec.standardizeMapsGradTo(d, as32(gout), as32(hat), as32(scale), m)
 		return
 	}
 	n, count := m.plane(), T(m.g*m.plane())
@@ -189,7 +189,7 @@ func standardizeMapsGradTo[T Float](dst, gout, hat, scale []T, m maps) {
 // output as src.
 func averageTo[T Float](dst, src []T, m maps, transposed bool) {
 	if d, ok := vector32(dst); ok {
-		vectorAverageTo(d, as32(src), m, transposed)
+		vec.averageTo(d, as32(src), m, transposed)
 		return
 	}
 	for q := range m.g * m.c {

@@ -2,10 +2,7 @@
 
 package kern
 
-import (
-	"simd/archsimd"
-	"unsafe"
-)
+import "unsafe"
 
 // vectorConvTo convolves one block of padded images: dst [out, h, w, 16], src
 // [in, h+k-1, w+k-1, 16]. It walks over tiles of two channels by four pixels;
@@ -31,38 +28,7 @@ func vectorConvTo(dst, src, weights []float32, f filter) {
 			}
 		}
 	}
-	archsimd.ClearAVXUpperBits()
-}
-
-func convTile2x4(d, s, weights unsafe.Pointer, f filter, o, y, x int) {
-	var a0, a1, a2, a3, b0, b1, b2, b3 vector
-	line := (f.in.w + f.k - 1) * vectorBytes
-	next := f.in.c * f.k * f.k * float32Bytes
-	w := o * next
-	for i := range f.in.c {
-		row := (i*(f.in.h+f.k-1)+y)*line + x*vectorBytes
-		for range f.k {
-			p := row
-			for range f.k {
-				x0, x1, x2, x3 := load(s, p), load(s, p+vectorBytes), load(s, p+2*vectorBytes), load(s, p+3*vectorBytes)
-				v := spread(weights, w)
-				a0, a1, a2, a3 = v.MulAdd(x0, a0), v.MulAdd(x1, a1), v.MulAdd(x2, a2), v.MulAdd(x3, a3)
-				v = spread(weights, w+next)
-				b0, b1, b2, b3 = v.MulAdd(x0, b0), v.MulAdd(x1, b1), v.MulAdd(x2, b2), v.MulAdd(x3, b3)
-				p, w = p+vectorBytes, w+float32Bytes
-			}
-			row += line
-		}
-	}
-	plane := f.in.plane() * float32Bytes
-	store(a0, d, 0)
-	store(a1, d, vectorBytes)
-	store(a2, d, 2*vectorBytes)
-	store(a3, d, 3*vectorBytes)
-	store(b0, d, plane)
-	store(b1, d, plane+vectorBytes)
-	store(b2, d, plane+2*vectorBytes)
-	store(b3, d, plane+3*vectorBytes)
+	clearUpper()
 }
 
 func convPixel(s, weights unsafe.Pointer, f filter, o, y, x int) vector {
@@ -100,30 +66,7 @@ func vectorFilterGradTo(dst, padded, gout []float32, f filter) {
 			}
 		}
 	}
-	archsimd.ClearAVXUpperBits()
-}
-
-// filterGradTile computes the gradients of three neighboring taps of output
-// channels o and q.
-func filterGradTile(d0, d1 []float32, s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) {
-	var a0, a1, a2, b0, b1, b2 vector
-	in := f.padded()
-	for b := range f.in.g {
-		for y := range f.in.h {
-			p := (((b*in.c+i)*in.h+y+ky)*in.w + kx) * vectorBytes
-			r0, r1 := ((b*f.out+o)*f.in.h+y)*f.in.w*vectorBytes, ((b*f.out+q)*f.in.h+y)*f.in.w*vectorBytes
-			for range f.in.w {
-				x0, x1, x2 := load(s, p), load(s, p+vectorBytes), load(s, p+2*vectorBytes)
-				v := load(g, r0)
-				a0, a1, a2 = v.MulAdd(x0, a0), v.MulAdd(x1, a1), v.MulAdd(x2, a2)
-				v = load(g, r1)
-				b0, b1, b2 = v.MulAdd(x0, b0), v.MulAdd(x1, b1), v.MulAdd(x2, b2)
-				p, r0, r1 = p+vectorBytes, r0+vectorBytes, r1+vectorBytes
-			}
-		}
-	}
-	d0[0], d0[1], d0[2] = sum(a0), sum(a1), sum(a2)
-	d1[0], d1[1], d1[2] = sum(b0), sum(b1), sum(b2)
+	clearUpper()
 }
 
 func filterGradTap(s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) (float32, float32) {
@@ -153,7 +96,7 @@ func vectorStandardizeMapsTo(dst, scale, src []float32, m maps, eps float32) {
 				s = s.Add(load(p, o))
 			}
 		}
-		mean := archsimd.BroadcastFloat32x16(sum(s) / count)
+		mean := broadcast(sum(s) / count)
 		for g := range m.g {
 			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
 				x := load(p, o).Sub(mean)
@@ -161,14 +104,14 @@ func vectorStandardizeMapsTo(dst, scale, src []float32, m maps, eps float32) {
 			}
 		}
 		scale[c] = 1 / sqrt(sum(v)/count+eps)
-		f := archsimd.BroadcastFloat32x16(scale[c])
+		f := broadcast(scale[c])
 		for g := range m.g {
 			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
 				store(load(p, o).Sub(mean).Mul(f), d, o)
 			}
 		}
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorStandardizeMapsGradTo(dst, gout, hat, scale []float32, m maps) {
@@ -182,15 +125,15 @@ func vectorStandardizeMapsGradTo(dst, gout, hat, scale []float32, m maps) {
 				s, t = s.Add(x), x.MulAdd(load(q, o), t)
 			}
 		}
-		mean, dot := archsimd.BroadcastFloat32x16(sum(s)/count), archsimd.BroadcastFloat32x16(sum(t)/count)
-		f := archsimd.BroadcastFloat32x16(scale[c])
+		mean, dot := broadcast(sum(s)/count), broadcast(sum(t)/count)
+		f := broadcast(scale[c])
 		for g := range m.g {
 			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
 				store(load(p, o).Sub(mean).Sub(load(q, o).Mul(dot)).Mul(f), d, o)
 			}
 		}
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 func vectorAverageTo(dst, src []float32, m maps, transposed bool) {
@@ -198,7 +141,7 @@ func vectorAverageTo(dst, src []float32, m maps, transposed bool) {
 	// One factor for each number of pixels that a window can have.
 	var factors [10]vector
 	for n := range factors {
-		factors[n] = archsimd.BroadcastFloat32x16(1 / float32(max(n, 1)))
+		factors[n] = broadcast(1 / float32(max(n, 1)))
 	}
 	for q := range m.g * m.c {
 		plane := q * m.plane() * float32Bytes
@@ -223,5 +166,5 @@ func vectorAverageTo(dst, src []float32, m maps, transposed bool) {
 			store(load(d, at).Add(total), d, at)
 		}
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }

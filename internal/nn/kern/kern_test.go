@@ -291,44 +291,73 @@ func testGradients(t *testing.T, cases []gradientCase[float64]) {
 	}
 }
 
-// TestFloat32 compares float32, on whatever path this build has, with float64.
+// TestFloat32 compares float32, on every path, with float64.
 func TestFloat32(t *testing.T) {
 	testFloat32(t, gradientCases[float64](), gradientCases[float32]())
 }
 
 func testFloat32(t *testing.T, wide []gradientCase[float64], narrow []gradientCase[float32]) {
-	for i, c := range wide {
-		t.Run(c.name, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(5, 6))
-			k64, k32 := c.kernel(), narrow[i].kernel()
-			shape, err := k64.Shape(c.shapes...)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := k32.Shape(c.shapes...); err != nil {
-				t.Fatal(err)
-			}
-			n := len(c.shapes)
-			in64, gin64, in32, gin32 := make([][]float64, n), make([][]float64, n), make([][]float32, n), make([][]float32, n)
-			for j, s := range c.shapes {
-				in64[j] = c.fills[j](rng, s)
-				in32[j] = convert[float32](in64[j])
-				if k64.Differentiable(j) {
-					gin64[j], gin32[j] = make([]float64, len(in64[j])), filled[float32](len(in64[j]))
+	bits := map[string][]float32{} // of the vector paths, which share them
+	onEveryPath(t, func(t *testing.T) {
+		for i, c := range wide {
+			t.Run(c.name, func(t *testing.T) {
+				rng := rand.New(rand.NewPCG(5, 6))
+				k64, k32 := c.kernel(), narrow[i].kernel()
+				shape, err := k64.Shape(c.shapes...)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			out64, out32 := make([]float64, Size(shape)), filled[float32](Size(shape))
-			gout := random[float64](rng, Size(shape))
-			k64.Forward(out64, in64)
-			k32.Forward(out32, in32)
-			compare(t, "output", out32, out64, 2e-4)
-			k64.Backward(gin64, in64, out64, gout)
-			k32.Backward(gin32, in32, out32, convert[float32](gout))
-			for j, g := range gin64 {
-				compare(t, fmt.Sprintf("gradient %d", j), gin32[j], g, 2e-4)
-			}
-		})
+				if _, err := k32.Shape(c.shapes...); err != nil {
+					t.Fatal(err)
+				}
+				n := len(c.shapes)
+				in64, gin64, in32, gin32 := make([][]float64, n), make([][]float64, n), make([][]float32, n), make([][]float32, n)
+				for j, s := range c.shapes {
+					in64[j] = c.fills[j](rng, s)
+					in32[j] = convert[float32](in64[j])
+					if k64.Differentiable(j) {
+						gin64[j], gin32[j] = make([]float64, len(in64[j])), filled[float32](len(in64[j]))
+					}
+				}
+				out64, out32 := make([]float64, Size(shape)), filled[float32](Size(shape))
+				gout := random[float64](rng, Size(shape))
+				k64.Forward(out64, in64)
+				k32.Forward(out32, in32)
+				compare(t, "output", out32, out64, 2e-4)
+				k64.Backward(gin64, in64, out64, gout)
+				k32.Backward(gin32, in32, out32, convert[float32](gout))
+				for j, g := range gin64 {
+					compare(t, fmt.Sprintf("gradient %d", j), gin32[j], g, 2e-4)
+				}
+				checkBits(t, bits, c.name, slices.Concat(append(gin32, out32)...))
+			})
+		}
+	})
+}
+
+// onEveryPath runs a test on each path that build and processor have.
+func onEveryPath(t *testing.T, test func(t *testing.T)) {
+	own := vec
+	defer func() { vec = own }()
+	for _, vec = range append(slices.Clone(paths), nil) {
+		t.Run(Path(), test)
 	}
+}
+
+// checkBits compares what a vector path gives with what another gave before,
+// which is kept in bits under a name.
+func checkBits(t *testing.T, bits map[string][]float32, name string, got []float32) {
+	t.Helper()
+	if vec == nil {
+		return // plain Go rounds otherwise
+	}
+	got = slices.Clone(got)
+	if other, ok := bits[name]; ok && !slices.EqualFunc(got, other, func(x, y float32) bool {
+		return math.Float32bits(x) == math.Float32bits(y) || math.IsNaN(float64(x)) && math.IsNaN(float64(y))
+	}) {
+		t.Errorf("%s: other bits than on another vector path", name)
+	}
+	bits[name] = got
 }
 
 // TestGraphPadding: graphs with padding nodes, in a batch with graphs that have
@@ -405,7 +434,9 @@ func testShapeErrors(t *testing.T, cases []gradientCase[float32]) {
 }
 
 // TestAdamTo compares steps of both forms with PyTorch's.
-func TestAdamTo(t *testing.T) {
+func TestAdamTo(t *testing.T) { onEveryPath(t, testAdamTo) }
+
+func testAdamTo(t *testing.T) {
 	// torch 1.13: w = [1, -2, .5], gradients g and then -2 g with g = [.1, -.3,
 	// 2], lr .1, betas (.9, .999), eps 1e-8; AdamW with weight decay .2, Adam
 	// with weight decay .2.

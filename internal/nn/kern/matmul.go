@@ -40,7 +40,7 @@ func (w *Multiplier[T]) MulTo(dst, a, b []T, order Order, m, n, k int, add bool)
 	switch d := any(dst).(type) {
 	case []float32:
 		a, b := any(a).([]float32), any(b).([]float32)
-		if !vectors() {
+		if vec == nil {
 			blasMulTo32(d, a, b, order, m, n, k, add)
 			return
 		}
@@ -53,9 +53,9 @@ func (w *Multiplier[T]) MulTo(dst, a, b []T, order Order, m, n, k int, add bool)
 			b = t
 		}
 		if order == TN {
-			vectorMulTo(d, a, b, m, n, k, 1, m, add)
+			vec.mulTo(d, a, b, m, n, k, 1, m, add)
 		} else {
-			vectorMulTo(d, a, b, m, n, k, k, 1, add)
+			vec.mulTo(d, a, b, m, n, k, k, 1, add)
 		}
 	case []float64:
 		blasMulTo64(d, any(a).([]float64), any(b).([]float64), order, m, n, k, add)

@@ -17,6 +17,12 @@ func random[T Float](rng *rand.Rand, n int) []T {
 
 // TestMulTo compares every order and awkward sizes with the definition.
 func TestMulTo(t *testing.T) {
+	bits := map[string][]float32{}
+	onEveryPath(t, func(t *testing.T) { testMulTo(t, bits) })
+}
+
+func testMulTo(t *testing.T, bits map[string][]float32) {
+	var all []float32
 	rng := rand.New(rand.NewPCG(1, 2))
 	var w Multiplier[float32]
 	for _, m := range []int{1, 2, 3, 5, 6, 7, 9, 20} {
@@ -52,15 +58,19 @@ func TestMulTo(t *testing.T) {
 								t.Fatalf("m %d n %d k %d order %d add %t: element %d: got %v, want %v", m, n, k, order, add, i, got[i], want[i])
 							}
 						}
+						all = append(all, got...)
 					}
 				}
 			}
 		}
 	}
+	checkBits(t, bits, "all products", all)
 }
 
 // TestMulToRowsIndependent: a row has the same bits whatever stands below it.
-func TestMulToRowsIndependent(t *testing.T) {
+func TestMulToRowsIndependent(t *testing.T) { onEveryPath(t, testMulToRowsIndependent) }
+
+func testMulToRowsIndependent(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	var w Multiplier[float32]
 	const m, n, k = 17, 80, 37

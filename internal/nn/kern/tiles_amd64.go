@@ -2,70 +2,10 @@
 
 package kern
 
-import (
-	"simd/archsimd"
-	"unsafe"
-)
+import "unsafe"
 
-// vectors reports whether the AVX-512 path is in use.
-func vectors() bool { return archsimd.X86.AVX512() }
-
-// vector is one AVX-512 register.
-type vector = archsimd.Float32x16
-
-// A float32 is 4 bytes, a register 64: offsets below are in bytes.
-const (
-	float32Bytes = 4
-	vectorBytes  = 64
-)
-
-// The functions below read and write memory through pointers, because a bounds
-// check for every load halves the speed of the inner loops. Their callers slice
-// every operand to the full length that the loops walk over first. Pointers stay
-// at an operand's start and offsets move, so that none ever points past its
-// operand.
-func pointer(s []float32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s)) }
-
-func load(p unsafe.Pointer, offset int) vector {
-	return archsimd.LoadFloat32x16((*[16]float32)(unsafe.Add(p, offset)))
-}
-
-func store(v vector, p unsafe.Pointer, offset int) {
-	v.Store((*[16]float32)(unsafe.Add(p, offset)))
-}
-
-// loadMasked reads the lanes that mask allows and no byte of the others, so the
-// array may reach past the operand, which checkptr can't know.
-//
-//go:nocheckptr
-func loadMasked(p unsafe.Pointer, offset int, mask archsimd.Mask32x16) vector {
-	return archsimd.LoadMaskedFloat32x16((*[16]float32)(unsafe.Add(p, offset)), mask)
-}
-
-// storeMasked writes the lanes that mask allows, as loadMasked reads them.
-//
-//go:nocheckptr
-func storeMasked(v vector, p unsafe.Pointer, offset int, mask archsimd.Mask32x16) {
-	v.StoreMasked((*[16]float32)(unsafe.Add(p, offset)), mask)
-}
-
-// spread4 returns the number at p in all lanes. It reads four numbers, which
-// costs less than spread, which reads one.
-func spread4(p unsafe.Pointer, offset int) vector {
-	return archsimd.LoadFloat32x4((*[4]float32)(unsafe.Add(p, offset))).Broadcast1To16()
-}
-
-func spread(p unsafe.Pointer, offset int) vector {
-	return archsimd.BroadcastFloat32x16(*(*float32)(unsafe.Add(p, offset)))
-}
-
-// lanes returns a mask of the first n of 16 lanes.
-func lanes(n int) archsimd.Mask32x16 {
-	if n >= 16 {
-		return archsimd.Mask32x16FromBits(0xffff)
-	}
-	return archsimd.Mask32x16FromBits(1<<n - 1)
-}
+// The inner loops of products and convolutions, in tiles of as many accumulators
+// as there are registers for. AVX2 has its own, with the same results.
 
 // vectorMulTo computes dst[m,n] = A b[k,n], or adds it to dst, where element
 // (i, p) of A is a[i*rs+p*cs]. It walks over tiles of 4 x 32 elements: eight
@@ -92,7 +32,7 @@ func vectorMulTo(dst, a, b []float32, m, n, k, rs, cs int, add bool) {
 			tile1x16(pointer(dst[i*n+j:]), pointer(a[i*rs:]), pointer(b[j:]), n, k, cs, mask, add)
 		}
 	}
-	archsimd.ClearAVXUpperBits()
+	clearUpper()
 }
 
 // quads returns for how many steps p < k spread4 may read a[last+p*cs].
@@ -165,7 +105,7 @@ func tile1x32(d, p, b unsafe.Pointer, n, k, cs int, add bool) {
 	store(c1, d, vectorBytes)
 }
 
-func tile4x16(d unsafe.Pointer, a []float32, b unsafe.Pointer, n, k, rs, cs int, mask archsimd.Mask32x16, add bool) {
+func tile4x16(d unsafe.Pointer, a []float32, b unsafe.Pointer, n, k, rs, cs int, mask laneMask, add bool) {
 	var c0, c1, c2, c3 vector
 	row := n * float32Bytes
 	if add {
@@ -194,7 +134,7 @@ func tile4x16(d unsafe.Pointer, a []float32, b unsafe.Pointer, n, k, rs, cs int,
 	storeMasked(c3, d, 3*row, mask)
 }
 
-func tile1x16(d, p, b unsafe.Pointer, n, k, cs int, mask archsimd.Mask32x16, add bool) {
+func tile1x16(d, p, b unsafe.Pointer, n, k, cs int, mask laneMask, add bool) {
 	var c vector
 	if add {
 		c = loadMasked(d, 0, mask)
@@ -205,4 +145,58 @@ func tile1x16(d, p, b unsafe.Pointer, n, k, cs int, mask archsimd.Mask32x16, add
 		o, q = o+cs*float32Bytes, q+n*float32Bytes
 	}
 	storeMasked(c, d, 0, mask)
+}
+
+func convTile2x4(d, s, weights unsafe.Pointer, f filter, o, y, x int) {
+	var a0, a1, a2, a3, b0, b1, b2, b3 vector
+	line := (f.in.w + f.k - 1) * vectorBytes
+	next := f.in.c * f.k * f.k * float32Bytes
+	w := o * next
+	for i := range f.in.c {
+		row := (i*(f.in.h+f.k-1)+y)*line + x*vectorBytes
+		for range f.k {
+			p := row
+			for range f.k {
+				x0, x1, x2, x3 := load(s, p), load(s, p+vectorBytes), load(s, p+2*vectorBytes), load(s, p+3*vectorBytes)
+				v := spread(weights, w)
+				a0, a1, a2, a3 = v.MulAdd(x0, a0), v.MulAdd(x1, a1), v.MulAdd(x2, a2), v.MulAdd(x3, a3)
+				v = spread(weights, w+next)
+				b0, b1, b2, b3 = v.MulAdd(x0, b0), v.MulAdd(x1, b1), v.MulAdd(x2, b2), v.MulAdd(x3, b3)
+				p, w = p+vectorBytes, w+float32Bytes
+			}
+			row += line
+		}
+	}
+	plane := f.in.plane() * float32Bytes
+	store(a0, d, 0)
+	store(a1, d, vectorBytes)
+	store(a2, d, 2*vectorBytes)
+	store(a3, d, 3*vectorBytes)
+	store(b0, d, plane)
+	store(b1, d, plane+vectorBytes)
+	store(b2, d, plane+2*vectorBytes)
+	store(b3, d, plane+3*vectorBytes)
+}
+
+// filterGradTile computes the gradients of three neighboring taps of output
+// channels o and q.
+func filterGradTile(d0, d1 []float32, s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) {
+	var a0, a1, a2, b0, b1, b2 vector
+	in := f.padded()
+	for b := range f.in.g {
+		for y := range f.in.h {
+			p := (((b*in.c+i)*in.h+y+ky)*in.w + kx) * vectorBytes
+			r0, r1 := ((b*f.out+o)*f.in.h+y)*f.in.w*vectorBytes, ((b*f.out+q)*f.in.h+y)*f.in.w*vectorBytes
+			for range f.in.w {
+				x0, x1, x2 := load(s, p), load(s, p+vectorBytes), load(s, p+2*vectorBytes)
+				v := load(g, r0)
+				a0, a1, a2 = v.MulAdd(x0, a0), v.MulAdd(x1, a1), v.MulAdd(x2, a2)
+				v = load(g, r1)
+				b0, b1, b2 = v.MulAdd(x0, b0), v.MulAdd(x1, b1), v.MulAdd(x2, b2)
+				p, r0, r1 = p+vectorBytes, r0+vectorBytes, r1+vectorBytes
+			}
+		}
+	}
+	d0[0], d0[1], d0[2] = sum(a0), sum(a1), sum(a2)
+	d1[0], d1[1], d1[2] = sum(b0), sum(b1), sum(b2)
 }
