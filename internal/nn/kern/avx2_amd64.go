@@ -158,7 +158,7 @@ func vectorMulToAVX2(dst, a, b []float32, m, n, k, rs, cs int, add bool) {
 	for ; j+16 <= n; j += 16 {
 		i := 0
 		for ; i+4 <= m; i += 4 {
-			tile4x16AVX2(pointer(dst[i*n+j:]), a[i*rs:], pointer(b[j:]), n, k, rs, cs, add)
+			mulTile4x16(pointer(dst[i*n+j:]), pointer(a[i*rs:]), pointer(b[j:]), n*float32Bytes, rs*float32Bytes, cs*float32Bytes, k, add)
 		}
 		for ; i < m; i++ {
 			tile1x16AVX2(pointer(dst[i*n+j:]), pointer(a[i*rs:]), pointer(b[j:]), n, k, cs, add)
@@ -177,52 +177,13 @@ func vectorMulToAVX2(dst, a, b []float32, m, n, k, rs, cs int, add bool) {
 	archsimd.ClearAVXUpperBits()
 }
 
-func tile4x16AVX2(d unsafe.Pointer, a []float32, b unsafe.Pointer, n, k, rs, cs int, add bool) {
-	var c00, c01, c10, c11, c20, c21, c30, c31 half
-	row := n * float32Bytes
-	if add {
-		c00, c01 = loadHalf(d, 0), loadHalf(d, halfBytes)
-		c10, c11 = loadHalf(d, row), loadHalf(d, row+halfBytes)
-		c20, c21 = loadHalf(d, 2*row), loadHalf(d, 2*row+halfBytes)
-		c30, c31 = loadHalf(d, 3*row), loadHalf(d, 3*row+halfBytes)
-	}
-	main := quads(a, 3*rs, k, cs)
-	p := pointer(a)
-	rs, cs = rs*float32Bytes, cs*float32Bytes
-	o, q := 0, 0
-	for range main {
-		b0, b1 := loadHalf(b, q), loadHalf(b, q+halfBytes)
-		x := spreadHalf4(p, o)
-		c00, c01 = x.MulAdd(b0, c00), x.MulAdd(b1, c01)
-		x = spreadHalf4(p, o+rs)
-		c10, c11 = x.MulAdd(b0, c10), x.MulAdd(b1, c11)
-		x = spreadHalf4(p, o+2*rs)
-		c20, c21 = x.MulAdd(b0, c20), x.MulAdd(b1, c21)
-		x = spreadHalf4(p, o+3*rs)
-		c30, c31 = x.MulAdd(b0, c30), x.MulAdd(b1, c31)
-		o, q = o+cs, q+row
-	}
-	for range k - main {
-		b0, b1 := loadHalf(b, q), loadHalf(b, q+halfBytes)
-		x := spreadHalf(p, o)
-		c00, c01 = x.MulAdd(b0, c00), x.MulAdd(b1, c01)
-		x = spreadHalf(p, o+rs)
-		c10, c11 = x.MulAdd(b0, c10), x.MulAdd(b1, c11)
-		x = spreadHalf(p, o+2*rs)
-		c20, c21 = x.MulAdd(b0, c20), x.MulAdd(b1, c21)
-		x = spreadHalf(p, o+3*rs)
-		c30, c31 = x.MulAdd(b0, c30), x.MulAdd(b1, c31)
-		o, q = o+cs, q+row
-	}
-	storeHalf(c00, d, 0)
-	storeHalf(c01, d, halfBytes)
-	storeHalf(c10, d, row)
-	storeHalf(c11, d, row+halfBytes)
-	storeHalf(c20, d, 2*row)
-	storeHalf(c21, d, 2*row+halfBytes)
-	storeHalf(c30, d, 3*row)
-	storeHalf(c31, d, 3*row+halfBytes)
-}
+// mulTile4x16 computes 4 x 16 elements of a product as tile4x32 does; strides are
+// in bytes, and k is at least 1. It is in assembly, since the compiler copies a
+// factor for every multiply-add and an accumulator for every step, which takes
+// three times as long.
+//
+//go:noescape
+func mulTile4x16(dst, a, b unsafe.Pointer, row, rs, cs, k int, add bool)
 
 func tile1x16AVX2(d, p, b unsafe.Pointer, n, k, cs int, add bool) {
 	var c0, c1 half
