@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -40,6 +42,41 @@ func TestValuesOfOptionsAreCheckedFirst(t *testing.T) {
 				ref.Options[o.Name] = o.Default
 				if err := checkValues(t.Context(), ref); err != nil {
 					t.Errorf("the default %s=%s gives %v", o.Name, o.Default, err)
+				}
+			}
+		})
+	}
+}
+
+// The plans of the repository name spaces, predictors and options that there are.
+func TestPlans(t *testing.T) {
+	files, err := filepath.Glob("../../plans/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p, err := harness.ParsePlan(file, data)
+			if err == nil {
+				err = p.Validate()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, ref := range p.Spaces {
+				if _, ok := find(builtinSpaces(), ref.Name); !ok {
+					t.Errorf("no space is called %s", ref.Name)
+				}
+			}
+			for _, ref := range p.Predictors {
+				if _, ok := find(builtinPredictors(), ref.Name); !ok {
+					t.Errorf("no predictor is called %s", ref.Name)
+				} else if err := checkValues(t.Context(), ref); err != nil {
+					t.Error(err)
 				}
 			}
 		})

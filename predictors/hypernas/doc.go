@@ -105,6 +105,8 @@
 //     its batch, which is drawn anew each epoch.
 //   - Cells that are the same in every architecture (stems, reductions) are left
 //     out, and a cell that repeats in place is seen once, its repeat a feature.
+//   - AdamW's decay acts on every weight: gains, biases and the u of the adaptive
+//     loss too.
 //   - Where training drives a u to 0, the weight 1/(2 u^2) is continued along its
 //     tangent below |u| = .01.
 //

@@ -57,7 +57,7 @@ func newModel[T kern.Float](o *options, features int, p *proxy, set *auxiliary, 
 	return m
 }
 
-// parameterCount is how many numbers newModel draws.
+// parameterCount is how many numbers newModel draws, at most.
 func parameterCount(o *options, features int, p *proxy, set *auxiliary) int {
 	n := encoderCount(features, o.Width, o.Layers) + (o.Width+1)*o.Hidden + o.Hidden + 1
 	if set == nil {

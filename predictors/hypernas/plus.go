@@ -59,7 +59,7 @@ func plusDefaults() plusOptions {
 // check returns an error wrapping plugins.ErrOption if a value makes no sense.
 func (o *plusOptions) check() error {
 	return cmp.Or(
-		feature.CheckRange("members", o.Members, 1, 32),
+		feature.CheckRange("members", o.Members, 0, 32),
 		feature.CheckRange("judges", o.Judges, 0, 8),
 		feature.CheckRange("judge_steps", o.JudgeSteps, 1, 1e5),
 		feature.CheckRange("target_batch", o.TargetBatch, 2, 256),
@@ -80,8 +80,11 @@ func (o *plusOptions) check() error {
 
 // checkHead returns an error if there is nothing that the head could work with.
 func (o *plusOptions) checkHead() error {
-	if o.Head != "process" && (o.Judges == 0 || !o.Embedding) {
+	switch {
+	case o.Head != "process" && (o.Judges == 0 || !o.Embedding):
 		return fmt.Errorf("%w: head=%s works on judges alone; it takes embedding=true and judges of 1 or more", plugins.ErrOption, o.Head)
+	case o.Embedding && o.Members == 0 && o.Judges == 0:
+		return fmt.Errorf("%w: members=0 and judges=0 leave no encoder; embedding=false says so", plugins.ErrOption)
 	}
 	return nil
 }
@@ -119,6 +122,7 @@ func (*Plus) Describe(context.Context) (plugins.Description, error) {
 			"ours: one more encoder is HyperNAS's whole, pretrained with its hypernetwork; the loss of the networks that it generates and its prediction are a group of features",
 			"ours: a random forest on the same features, weighted by 5-fold cross-validation",
 			"embedding=false and forest=false together are gp-warp",
+			"head=network trains the judges' encoders as hypernas does by default: 300 epochs, with its rate, decay and dropout",
 			gp.OnlyFirstNote(),
 		},
 		Options:   plugins.DescribeOptions(plusDefaults()),
@@ -135,6 +139,11 @@ func readPlusOptions(given map[string]string) (plusOptions, error) {
 	}
 	if err := o.check(); err != nil {
 		return o, err
+	}
+	for _, name := range []string{"label", "forest", "members", "use", "steps", "trees", "iterations"} {
+		if _, ok := given[name]; ok && o.Head != "process" {
+			return o, fmt.Errorf("%w: %s says nothing to head=%s, which works on judges alone", plugins.ErrOption, name, o.Head)
+		}
 	}
 	switch o.Head {
 	case "network": // judges' encoders and nothing else

@@ -125,7 +125,7 @@ func TestPlusHeads(t *testing.T) {
 	training, test, target := plugintest.Deal(t, 40)
 	training.Pool = test
 	for _, head := range []string{"network", "loss"} {
-		training.Options = little("head", head, "judges", "2", "layers", "1", "width", "16")
+		training.Options = map[string]string{"head": head, "judges": "2", "layers": "1", "width": "16", "judge_steps": "20", "judge_images": "16"}
 		training.Artifact = nil
 		values := predictions(t, hypernas.NewPlus(), training, &test)
 		if good := ordered(values, target); head == "network" && good < .75 {
@@ -157,10 +157,14 @@ func TestPlusHeads(t *testing.T) {
 			t.Errorf("head=%s after a fit that failed: got %v, want ErrNotFitted", head, err)
 		}
 		for _, without := range []string{"embedding", "judges"} {
-			training.Options = little("head", head, without, map[string]string{"embedding": "false", "judges": "0"}[without])
+			training.Options = map[string]string{"head": head, without: map[string]string{"embedding": "false", "judges": "0"}[without]}
 			if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
 				t.Errorf("head=%s without %s: got %v, want ErrOption", head, without, err)
 			}
+		}
+		training.Options = map[string]string{"head": head, "trees": "10"}
+		if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+			t.Errorf("head=%s with trees: got %v, want ErrOption", head, err)
 		}
 	}
 }
@@ -171,13 +175,17 @@ func TestPlusMistakes(t *testing.T) {
 		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
 	}
 	for name, value := range map[string]string{
-		"label": "raw", "head": "tail", "members": "0", "width": "0", "layers": "0", "steps": "0", "batch": "0", "rate": "0",
+		"label": "raw", "head": "tail", "members": "33", "width": "0", "layers": "0", "steps": "0", "batch": "0", "rate": "0",
 		"decay": "-1", "trees": "0", "iterations": "0", "embedding": "maybe", "forest": "2", "depth": "2",
 	} {
 		training.Options = map[string]string{name: value}
 		if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
 			t.Errorf("%s=%s: got %v, want ErrOption", name, value, err)
 		}
+	}
+	training.Options = map[string]string{"members": "0", "judges": "0"}
+	if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+		t.Errorf("no encoder: got %v, want ErrOption", err)
 	}
 	training.Options, training.Labels[2] = nil, math.NaN()
 	if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
