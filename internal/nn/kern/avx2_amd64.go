@@ -94,16 +94,22 @@ func spreadAVX2(p unsafe.Pointer, offset int) vectorAVX2 {
 }
 
 func broadcastAVX2(x float32) vectorAVX2 {
-	v := archsimd.BroadcastFloat32x8(x)
+	v := broadcastHalf(x)
 	return vectorAVX2{v, v}
 }
 
-func sumAVX2(v vectorAVX2) float32 {
-	x := v.lo.Add(v.hi)
-	var a [4]float32
-	x.GetLo().Add(x.GetHi()).Store(&a)
-	return a[0] + a[2] + (a[1] + a[3])
+func broadcastHalf(x float32) half {
+	return archsimd.BroadcastUint32x8(math.Float32bits(x)).AsFloat32x8()
 }
+
+func sumAVX2(v vectorAVX2) vectorAVX2 {
+	x := fold(v.lo.Add(v.hi)).Broadcast1To8()
+	return vectorAVX2{x, x}
+}
+
+func firstAVX2(v vectorAVX2) uint32 { return firstBits(v.lo.GetLo()) }
+
+func storeFirstAVX2(v vectorAVX2, dst *float32) { *(*uint32)(unsafe.Pointer(dst)) = firstAVX2(v) }
 
 func (x vectorAVX2) Add(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Add(y.lo), x.hi.Add(y.hi)} }
 func (x vectorAVX2) Sub(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Sub(y.lo), x.hi.Sub(y.hi)} }
@@ -141,11 +147,11 @@ func (x vectorAVX2) Scale(n vectorAVX2) vectorAVX2 {
 // small as the result may; the first product is exact if x is about 1.
 func scaleHalf(x, n half) half {
 	const most = 250 // 2^250 is infinity for any x about 1, 2^-250 is 0
-	a := n.Mul(archsimd.BroadcastFloat32x8(.5)).RoundToEven()
+	a := n.Mul(broadcastHalf(.5)).RoundToEven()
 	y := x.Mul(powerOf2(a)).Mul(powerOf2(n.Sub(a)))
-	y = archsimd.BroadcastFloat32x8(float32(math.Inf(1))).Merge(y, n.Greater(archsimd.BroadcastFloat32x8(most)))
+	y = broadcastHalf(float32(math.Inf(1))).Merge(y, n.Greater(broadcastHalf(most)))
 	var zero half
-	return zero.Merge(y, n.Less(archsimd.BroadcastFloat32x8(-most)))
+	return zero.Merge(y, n.Less(broadcastHalf(-most)))
 }
 
 // powerOf2 returns 2^n for whole n from -126 to 127.
@@ -285,7 +291,8 @@ func filterGradTileAVX2(d0, d1 []float32, s, g unsafe.Pointer, f filter, o, q, i
 	s, g = unsafe.Add(s, halfBytes), unsafe.Add(g, halfBytes)
 	a[0].hi, a[1].hi, a[2].hi, b[0].hi, b[1].hi, b[2].hi = filterGradHalf(s, g, f, o, q, i, ky, kx)
 	for k := range a {
-		d0[k], d1[k] = sumAVX2(a[k]), sumAVX2(b[k])
+		storeFirstAVX2(sumAVX2(a[k]), &d0[k])
+		storeFirstAVX2(sumAVX2(b[k]), &d1[k])
 	}
 }
 

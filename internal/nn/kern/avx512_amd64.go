@@ -3,6 +3,7 @@
 package kern
 
 import (
+	"math"
 	"simd/archsimd"
 	"unsafe"
 )
@@ -60,13 +61,22 @@ func spread4(p unsafe.Pointer, offset int) vector {
 }
 
 func spread(p unsafe.Pointer, offset int) vector {
-	return broadcast(*(*float32)(unsafe.Add(p, offset)))
+	return archsimd.BroadcastFloat32x16(*(*float32)(unsafe.Add(p, offset)))
 }
 
 // whole returns how many of n numbers fill vectors whole.
 func whole(n int) int { return n &^ 15 }
 
-func broadcast(x float32) vector { return archsimd.BroadcastFloat32x16(x) }
+// broadcast returns a constant in all lanes; its bits are one, too.
+func broadcast(x float32) vector {
+	return archsimd.BroadcastUint32x16(math.Float32bits(x)).AsFloat32x16()
+}
+
+// keep writes numbers to memory, for spread to read. It is not inlined, so that
+// it happens where it stands.
+//
+//go:noinline
+func keep(to *[2]float32, x, y float32) { to[0], to[1] = x, y }
 
 // lanes returns a mask of the first n of 16 lanes.
 func lanes(n int) laneMask {
@@ -76,10 +86,25 @@ func lanes(n int) laneMask {
 	return archsimd.Mask32x16FromBits(1<<n - 1)
 }
 
-// sum adds the 16 lanes: halves first, then in order.
-func sum(v vector) float32 {
+// Plain Go's instructions on floating point don't go well with those on vectors:
+// on some processors each change between them costs fifty nanoseconds, until
+// clearUpper. So sums and what follows from them stay in vectors, and numbers
+// from elsewhere are kept in memory first.
+
+// sum returns the sum of the 16 lanes in all lanes: halves are added up, three times.
+func sum(v vector) vector { return fold(v.GetLo().Add(v.GetHi())).Broadcast1To16() }
+
+// fold returns the sum of eight lanes in the first lane.
+func fold(v archsimd.Float32x8) archsimd.Float32x4 {
 	x := v.GetLo().Add(v.GetHi())
-	var a [4]float32
-	x.GetLo().Add(x.GetHi()).Store(&a)
-	return a[0] + a[2] + (a[1] + a[3])
+	x = x.Add(x.SelectFromPair(2, 3, 2, 3, x))
+	return x.Add(x.SelectFromPair(1, 1, 1, 1, x))
 }
+
+// first returns the bits of the first lane.
+func first(v vector) uint32 { return firstBits(v.GetLo().GetLo()) }
+
+func firstBits(x archsimd.Float32x4) uint32 { return x.AsUint32x4().GetElem(0) }
+
+// storeFirst writes the first lane to dst.
+func storeFirst(v vector, dst *float32) { *(*uint32)(unsafe.Pointer(dst)) = first(v) }

@@ -79,7 +79,7 @@ func vectorDepthFilterGradTo(dst, padded, gout []float32, d depth) {
 					}
 				}
 			}
-			dst[c*d.k*d.k+tap] = sum(a0.Add(a1).Add(a2.Add(a3)).Add(rest))
+			storeFirst(sum(a0.Add(a1).Add(a2.Add(a3)).Add(rest)), &dst[c*d.k*d.k+tap])
 		}
 	}
 	clearUpper()

@@ -1,5 +1,7 @@
 package kern
 
+import "math"
+
 // The functions of this file walk once over their operands, which all have the
 // length of dst. float32 operands go to the vector path where there is one.
 
@@ -93,7 +95,7 @@ func gateTo[T Float](dst, g, x []T, scale T) {
 func standardizeTo[T Float](dst, x []T, eps T) T {
 	x = x[:len(dst)]
 	if d, ok := vector32(dst); ok {
-		return T(vec.standardizeTo(d, as32(x), float32(eps)))
+		return T(math.Float32frombits(vec.standardizeTo(d, as32(x), float32(eps))))
 	}
 	n := T(len(x))
 	var mean, variance T

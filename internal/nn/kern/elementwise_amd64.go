@@ -70,7 +70,9 @@ func vectorHalfReLUsTo(dst, x, y []float32) {
 func vectorGateTo(dst, g, x []float32, scale float32) {
 	d, p, q, n := pointer(dst), pointer(g), pointer(x), len(dst)
 	var zero vector
-	s := broadcast(scale)
+	var k [2]float32
+	keep(&k, scale, 0)
+	s := spread(pointer(k[:]), 0)
 	o := 0
 	for ; o < whole(n)*float32Bytes; o += vectorBytes {
 		store(load(p, o).Mul(s).Masked(load(q, o).Greater(zero)), d, o)
@@ -82,9 +84,12 @@ func vectorGateTo(dst, g, x []float32, scale float32) {
 	clearUpper()
 }
 
-func vectorStandardizeTo(dst, x []float32, eps float32) float32 {
+func vectorStandardizeTo(dst, x []float32, eps float32) uint32 {
 	d, p, n := pointer(dst), pointer(x), len(dst)
+	var k [2]float32
+	keep(&k, float32(n), eps)
 	m, end := tail(n), whole(n)*float32Bytes
+	count, small, one := spread(pointer(k[:]), 0), spread(pointer(k[:]), float32Bytes), broadcast(1)
 	var s vector
 	for o := 0; o < end; o += vectorBytes {
 		s = s.Add(load(p, o))
@@ -92,7 +97,7 @@ func vectorStandardizeTo(dst, x []float32, eps float32) float32 {
 	if n&15 != 0 {
 		s = s.Add(loadMasked(p, end, m))
 	}
-	mean := broadcast(sum(s) / float32(n))
+	mean := sum(s).Div(count)
 	var v vector
 	for o := 0; o < end; o += vectorBytes {
 		c := load(p, o).Sub(mean)
@@ -102,21 +107,24 @@ func vectorStandardizeTo(dst, x []float32, eps float32) float32 {
 		c := loadMasked(p, end, m).Sub(mean).Masked(m)
 		v = c.MulAdd(c, v)
 	}
-	scale := 1 / sqrt(sum(v)/float32(n)+eps)
-	f := broadcast(scale)
+	f := one.Div(sum(v).Div(count).Add(small).Sqrt())
 	for o := 0; o < end; o += vectorBytes {
 		store(load(p, o).Sub(mean).Mul(f), d, o)
 	}
 	if n&15 != 0 {
 		storeMasked(loadMasked(p, end, m).Sub(mean).Mul(f), d, end, m)
 	}
+	scale := first(f)
 	clearUpper()
 	return scale
 }
 
 func vectorStandardizeGradTo(dst, g, hat []float32, scale float32) {
 	d, p, q, n := pointer(dst), pointer(g), pointer(hat), len(dst)
+	var k [2]float32
+	keep(&k, float32(n), scale)
 	m, end := tail(n), whole(n)*float32Bytes
+	count, f := spread(pointer(k[:]), 0), spread(pointer(k[:]), float32Bytes)
 	var s, t vector
 	for o := 0; o < end; o += vectorBytes {
 		x := load(p, o)
@@ -126,9 +134,7 @@ func vectorStandardizeGradTo(dst, g, hat []float32, scale float32) {
 		x := loadMasked(p, end, m)
 		s, t = s.Add(x), x.MulAdd(loadMasked(q, end, m), t)
 	}
-	mean := broadcast(sum(s) / float32(n))
-	dot := broadcast(sum(t) / float32(n))
-	f := broadcast(scale)
+	mean, dot := sum(s).Div(count), sum(t).Div(count)
 	for o := 0; o < end; o += vectorBytes {
 		store(load(p, o).Sub(mean).Sub(load(q, o).Mul(dot)).Mul(f), d, o)
 	}
@@ -140,11 +146,17 @@ func vectorStandardizeGradTo(dst, g, hat []float32, scale float32) {
 
 func vectorAdamTo(w, m, v, g []float32, s AdamStep) {
 	pw, pm, pv, pg, n := pointer(w), pointer(m), pointer(v), pointer(g), len(w)
-	b1, c1 := broadcast(float32(s.Beta1)), broadcast(float32(1-s.Beta1))
-	b2, c2 := broadcast(float32(s.Beta2)), broadcast(float32(1-s.Beta2))
-	step, eps := broadcast(float32(s.Step)), broadcast(float32(s.Eps))
-	root, shrink := broadcast(float32(1/s.RootCorrection)), broadcast(float32(s.Shrink))
-	l2, scale := broadcast(float32(s.L2)), broadcast(float32(s.Scale))
+	var k [5][2]float32
+	keep(&k[0], float32(s.Beta1), float32(1-s.Beta1))
+	keep(&k[1], float32(s.Beta2), float32(1-s.Beta2))
+	keep(&k[2], float32(s.Step), float32(s.Eps))
+	keep(&k[3], float32(1/s.RootCorrection), float32(s.Shrink))
+	keep(&k[4], float32(s.L2), float32(s.Scale))
+	b1, c1 := spread(pointer(k[0][:]), 0), spread(pointer(k[0][:]), float32Bytes)
+	b2, c2 := spread(pointer(k[1][:]), 0), spread(pointer(k[1][:]), float32Bytes)
+	step, eps := spread(pointer(k[2][:]), 0), spread(pointer(k[2][:]), float32Bytes)
+	root, shrink := spread(pointer(k[3][:]), 0), spread(pointer(k[3][:]), float32Bytes)
+	l2, scale := spread(pointer(k[4][:]), 0), spread(pointer(k[4][:]), float32Bytes)
 	o := 0
 	for ; o < whole(n)*float32Bytes; o += vectorBytes {
 		x := load(pw, o)
@@ -161,19 +173,19 @@ func vectorAdamTo(w, m, v, g []float32, s AdamStep) {
 		store(x.Mul(shrink).Sub(q), pw, o)
 	}
 	if n&15 != 0 {
-		k := tail(n)
-		x := loadMasked(pw, o, k)
-		d := loadMasked(pg, o, k).Mul(scale)
+		t := tail(n)
+		x := loadMasked(pw, o, t)
+		d := loadMasked(pg, o, t).Mul(scale)
 		d = l2.MulAdd(x, d)
-		y := loadMasked(pm, o, k).Mul(b1)
+		y := loadMasked(pm, o, t).Mul(b1)
 		y = c1.MulAdd(d, y)
-		storeMasked(y, pm, o, k)
-		z := loadMasked(pv, o, k).Mul(b2)
+		storeMasked(y, pm, o, t)
+		z := loadMasked(pv, o, t).Mul(b2)
 		z = c2.MulAdd(d.Mul(d), z)
-		storeMasked(z, pv, o, k)
+		storeMasked(z, pv, o, t)
 		q := z.Sqrt()
 		q = y.Mul(step).Div(q.MulAdd(root, eps))
-		storeMasked(x.Mul(shrink).Sub(q), pw, o, k)
+		storeMasked(x.Mul(shrink).Sub(q), pw, o, t)
 	}
 	clearUpper()
 }

@@ -12,17 +12,15 @@ type exponential struct {
 }
 
 func newExponential() exponential {
-	e := exponential{
+	return exponential{
 		perLog2: broadcast(1.442695041),
 		high:    broadcast(-0.693359375),
 		low:     broadcast(2.12194440e-4),
+		series: [8]vector{
+			broadcast(1), broadcast(1), broadcast(1. / 2), broadcast(1. / 6),
+			broadcast(1. / 24), broadcast(1. / 120), broadcast(1. / 720), broadcast(1. / 5040),
+		},
 	}
-	f := float32(1)
-	for i := range e.series {
-		e.series[i] = broadcast(1 / f)
-		f *= float32(i + 1)
-	}
-	return e
 }
 
 // of returns e^x. Scale multiplies by a power of two, to infinity or 0 where

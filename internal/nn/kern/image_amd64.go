@@ -61,7 +61,7 @@ func vectorFilterGradTo(dst, padded, gout []float32, f filter) {
 					filterGradTile(d0[ky*f.k+kx:], d1[ky*f.k+kx:], s, g, f, o, second, i, ky, kx)
 				}
 				for ; kx < f.k; kx++ {
-					d0[ky*f.k+kx], d1[ky*f.k+kx] = filterGradTap(s, g, f, o, second, i, ky, kx)
+					filterGradTap(&d0[ky*f.k+kx], &d1[ky*f.k+kx], s, g, f, o, second, i, ky, kx)
 				}
 			}
 		}
@@ -69,7 +69,7 @@ func vectorFilterGradTo(dst, padded, gout []float32, f filter) {
 	clearUpper()
 }
 
-func filterGradTap(s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) (float32, float32) {
+func filterGradTap(d0, d1 *float32, s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) {
 	var a, c vector
 	in := f.padded()
 	for b := range f.in.g {
@@ -83,12 +83,16 @@ func filterGradTap(s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) (float32,
 			}
 		}
 	}
-	return sum(a), sum(c)
+	storeFirst(sum(a), d0)
+	storeFirst(sum(c), d1)
 }
 
 func vectorStandardizeMapsTo(dst, scale, src []float32, m maps, eps float32) {
 	d, p := pointer(dst[:m.size()]), pointer(src[:m.size()])
-	n, count := m.plane()*float32Bytes, float32(m.g*m.plane())
+	var k [2]float32
+	keep(&k, float32(m.g*m.plane()), eps)
+	count, small, one := spread(pointer(k[:]), 0), spread(pointer(k[:]), float32Bytes), broadcast(1)
+	n := m.plane() * float32Bytes
 	for c := range m.c {
 		var s, v vector
 		for g := range m.g {
@@ -96,15 +100,15 @@ func vectorStandardizeMapsTo(dst, scale, src []float32, m maps, eps float32) {
 				s = s.Add(load(p, o))
 			}
 		}
-		mean := broadcast(sum(s) / count)
+		mean := sum(s).Div(count)
 		for g := range m.g {
 			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
 				x := load(p, o).Sub(mean)
 				v = x.MulAdd(x, v)
 			}
 		}
-		scale[c] = 1 / sqrt(sum(v)/count+eps)
-		f := broadcast(scale[c])
+		f := one.Div(sum(v).Div(count).Add(small).Sqrt())
+		storeFirst(f, &scale[c])
 		for g := range m.g {
 			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
 				store(load(p, o).Sub(mean).Mul(f), d, o)
@@ -116,7 +120,9 @@ func vectorStandardizeMapsTo(dst, scale, src []float32, m maps, eps float32) {
 
 func vectorStandardizeMapsGradTo(dst, gout, hat, scale []float32, m maps) {
 	d, p, q := pointer(dst[:m.size()]), pointer(gout[:m.size()]), pointer(hat[:m.size()])
-	n, count := m.plane()*float32Bytes, float32(m.g*m.plane())
+	var k [2]float32
+	keep(&k, float32(m.g*m.plane()), 0)
+	n, count := m.plane()*float32Bytes, spread(pointer(k[:]), 0)
 	for c := range m.c {
 		var s, t vector
 		for g := range m.g {
@@ -125,8 +131,8 @@ func vectorStandardizeMapsGradTo(dst, gout, hat, scale []float32, m maps) {
 				s, t = s.Add(x), x.MulAdd(load(q, o), t)
 			}
 		}
-		mean, dot := broadcast(sum(s)/count), broadcast(sum(t)/count)
-		f := broadcast(scale[c])
+		mean, dot := sum(s).Div(count), sum(t).Div(count)
+		f := spread(pointer(scale), c*float32Bytes)
 		for g := range m.g {
 			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
 				store(load(p, o).Sub(mean).Sub(load(q, o).Mul(dot)).Mul(f), d, o)
@@ -139,9 +145,9 @@ func vectorStandardizeMapsGradTo(dst, gout, hat, scale []float32, m maps) {
 func vectorAverageTo(dst, src []float32, m maps, transposed bool) {
 	d, p := pointer(dst[:m.size()]), pointer(src[:m.size()])
 	// One factor for each number of pixels that a window can have.
-	var factors [10]vector
-	for n := range factors {
-		factors[n] = broadcast(1 / float32(max(n, 1)))
+	factors := [10]vector{
+		broadcast(1), broadcast(1), broadcast(1. / 2), broadcast(1. / 3), broadcast(1. / 4),
+		broadcast(1. / 5), broadcast(1. / 6), broadcast(1. / 7), broadcast(1. / 8), broadcast(1. / 9),
 	}
 	for q := range m.g * m.c {
 		plane := q * m.plane() * float32Bytes

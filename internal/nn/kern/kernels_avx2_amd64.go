@@ -145,7 +145,7 @@ func vectorDepthFilterGradToAVX2(dst, padded, gout []float32, d depth) {
 					}
 				}
 			}
-			dst[c*d.k*d.k+tap] = sumAVX2(a0.Add(a1).Add(a2.Add(a3)).Add(rest))
+			storeFirstAVX2(sumAVX2(a0.Add(a1).Add(a2.Add(a3)).Add(rest)), &dst[c*d.k*d.k+tap])
 		}
 	}
 	clearUpperAVX2()
@@ -236,7 +236,9 @@ func vectorHalfReLUsToAVX2(dst, x, y []float32) {
 func vectorGateToAVX2(dst, g, x []float32, scale float32) {
 	d, p, q, n := pointer(dst), pointer(g), pointer(x), len(dst)
 	var zero vectorAVX2
-	s := broadcastAVX2(scale)
+	var k [2]float32
+	keep(&k, scale, 0)
+	s := spreadAVX2(pointer(k[:]), 0)
 	o := 0
 	for ; o < whole(n)*float32Bytes; o += vectorBytes {
 		storeAVX2(loadAVX2(p, o).Mul(s).Masked(loadAVX2(q, o).Greater(zero)), d, o)
@@ -248,9 +250,12 @@ func vectorGateToAVX2(dst, g, x []float32, scale float32) {
 	clearUpperAVX2()
 }
 
-func vectorStandardizeToAVX2(dst, x []float32, eps float32) float32 {
+func vectorStandardizeToAVX2(dst, x []float32, eps float32) uint32 {
 	d, p, n := pointer(dst), pointer(x), len(dst)
+	var k [2]float32
+	keep(&k, float32(n), eps)
 	m, end := tailAVX2(n), whole(n)*float32Bytes
+	count, small, one := spreadAVX2(pointer(k[:]), 0), spreadAVX2(pointer(k[:]), float32Bytes), broadcastAVX2(1)
 	var s vectorAVX2
 	for o := 0; o < end; o += vectorBytes {
 		s = s.Add(loadAVX2(p, o))
@@ -258,7 +263,7 @@ func vectorStandardizeToAVX2(dst, x []float32, eps float32) float32 {
 	if n&15 != 0 {
 		s = s.Add(loadMaskedAVX2(p, end, m))
 	}
-	mean := broadcastAVX2(sumAVX2(s) / float32(n))
+	mean := sumAVX2(s).Div(count)
 	var v vectorAVX2
 	for o := 0; o < end; o += vectorBytes {
 		c := loadAVX2(p, o).Sub(mean)
@@ -268,21 +273,24 @@ func vectorStandardizeToAVX2(dst, x []float32, eps float32) float32 {
 		c := loadMaskedAVX2(p, end, m).Sub(mean).Masked(m)
 		v = c.MulAdd(c, v)
 	}
-	scale := 1 / sqrt(sumAVX2(v)/float32(n)+eps)
-	f := broadcastAVX2(scale)
+	f := one.Div(sumAVX2(v).Div(count).Add(small).Sqrt())
 	for o := 0; o < end; o += vectorBytes {
 		storeAVX2(loadAVX2(p, o).Sub(mean).Mul(f), d, o)
 	}
 	if n&15 != 0 {
 		storeMaskedAVX2(loadMaskedAVX2(p, end, m).Sub(mean).Mul(f), d, end, m)
 	}
+	scale := firstAVX2(f)
 	clearUpperAVX2()
 	return scale
 }
 
 func vectorStandardizeGradToAVX2(dst, g, hat []float32, scale float32) {
 	d, p, q, n := pointer(dst), pointer(g), pointer(hat), len(dst)
+	var k [2]float32
+	keep(&k, float32(n), scale)
 	m, end := tailAVX2(n), whole(n)*float32Bytes
+	count, f := spreadAVX2(pointer(k[:]), 0), spreadAVX2(pointer(k[:]), float32Bytes)
 	var s, t vectorAVX2
 	for o := 0; o < end; o += vectorBytes {
 		x := loadAVX2(p, o)
@@ -292,9 +300,7 @@ func vectorStandardizeGradToAVX2(dst, g, hat []float32, scale float32) {
 		x := loadMaskedAVX2(p, end, m)
 		s, t = s.Add(x), x.MulAdd(loadMaskedAVX2(q, end, m), t)
 	}
-	mean := broadcastAVX2(sumAVX2(s) / float32(n))
-	dot := broadcastAVX2(sumAVX2(t) / float32(n))
-	f := broadcastAVX2(scale)
+	mean, dot := sumAVX2(s).Div(count), sumAVX2(t).Div(count)
 	for o := 0; o < end; o += vectorBytes {
 		storeAVX2(loadAVX2(p, o).Sub(mean).Sub(loadAVX2(q, o).Mul(dot)).Mul(f), d, o)
 	}
@@ -306,11 +312,17 @@ func vectorStandardizeGradToAVX2(dst, g, hat []float32, scale float32) {
 
 func vectorAdamToAVX2(w, m, v, g []float32, s AdamStep) {
 	pw, pm, pv, pg, n := pointer(w), pointer(m), pointer(v), pointer(g), len(w)
-	b1, c1 := broadcastAVX2(float32(s.Beta1)), broadcastAVX2(float32(1-s.Beta1))
-	b2, c2 := broadcastAVX2(float32(s.Beta2)), broadcastAVX2(float32(1-s.Beta2))
-	step, eps := broadcastAVX2(float32(s.Step)), broadcastAVX2(float32(s.Eps))
-	root, shrink := broadcastAVX2(float32(1/s.RootCorrection)), broadcastAVX2(float32(s.Shrink))
-	l2, scale := broadcastAVX2(float32(s.L2)), broadcastAVX2(float32(s.Scale))
+	var k [5][2]float32
+	keep(&k[0], float32(s.Beta1), float32(1-s.Beta1))
+	keep(&k[1], float32(s.Beta2), float32(1-s.Beta2))
+	keep(&k[2], float32(s.Step), float32(s.Eps))
+	keep(&k[3], float32(1/s.RootCorrection), float32(s.Shrink))
+	keep(&k[4], float32(s.L2), float32(s.Scale))
+	b1, c1 := spreadAVX2(pointer(k[0][:]), 0), spreadAVX2(pointer(k[0][:]), float32Bytes)
+	b2, c2 := spreadAVX2(pointer(k[1][:]), 0), spreadAVX2(pointer(k[1][:]), float32Bytes)
+	step, eps := spreadAVX2(pointer(k[2][:]), 0), spreadAVX2(pointer(k[2][:]), float32Bytes)
+	root, shrink := spreadAVX2(pointer(k[3][:]), 0), spreadAVX2(pointer(k[3][:]), float32Bytes)
+	l2, scale := spreadAVX2(pointer(k[4][:]), 0), spreadAVX2(pointer(k[4][:]), float32Bytes)
 	o := 0
 	for ; o < whole(n)*float32Bytes; o += vectorBytes {
 		x := loadAVX2(pw, o)
@@ -327,19 +339,19 @@ func vectorAdamToAVX2(w, m, v, g []float32, s AdamStep) {
 		storeAVX2(x.Mul(shrink).Sub(q), pw, o)
 	}
 	if n&15 != 0 {
-		k := tailAVX2(n)
-		x := loadMaskedAVX2(pw, o, k)
-		d := loadMaskedAVX2(pg, o, k).Mul(scale)
+		t := tailAVX2(n)
+		x := loadMaskedAVX2(pw, o, t)
+		d := loadMaskedAVX2(pg, o, t).Mul(scale)
 		d = l2.MulAdd(x, d)
-		y := loadMaskedAVX2(pm, o, k).Mul(b1)
+		y := loadMaskedAVX2(pm, o, t).Mul(b1)
 		y = c1.MulAdd(d, y)
-		storeMaskedAVX2(y, pm, o, k)
-		z := loadMaskedAVX2(pv, o, k).Mul(b2)
+		storeMaskedAVX2(y, pm, o, t)
+		z := loadMaskedAVX2(pv, o, t).Mul(b2)
 		z = c2.MulAdd(d.Mul(d), z)
-		storeMaskedAVX2(z, pv, o, k)
+		storeMaskedAVX2(z, pv, o, t)
 		q := z.Sqrt()
 		q = y.Mul(step).Div(q.MulAdd(root, eps))
-		storeMaskedAVX2(x.Mul(shrink).Sub(q), pw, o, k)
+		storeMaskedAVX2(x.Mul(shrink).Sub(q), pw, o, t)
 	}
 	clearUpperAVX2()
 }
@@ -354,17 +366,15 @@ type exponentialAVX2 struct {
 }
 
 func newExponentialAVX2() exponentialAVX2 {
-	e := exponentialAVX2{
+	return exponentialAVX2{
 		perLog2: broadcastAVX2(1.442695041),
 		high:    broadcastAVX2(-0.693359375),
 		low:     broadcastAVX2(2.12194440e-4),
+		series: [8]vectorAVX2{
+			broadcastAVX2(1), broadcastAVX2(1), broadcastAVX2(1. / 2), broadcastAVX2(1. / 6),
+			broadcastAVX2(1. / 24), broadcastAVX2(1. / 120), broadcastAVX2(1. / 720), broadcastAVX2(1. / 5040),
+		},
 	}
-	f := float32(1)
-	for i := range e.series {
-		e.series[i] = broadcastAVX2(1 / f)
-		f *= float32(i + 1)
-	}
-	return e
 }
 
 // of returns e^x. Scale multiplies by a power of two, to infinity or 0 where
@@ -483,7 +493,7 @@ func vectorFilterGradToAVX2(dst, padded, gout []float32, f filter) {
 					filterGradTileAVX2(d0[ky*f.k+kx:], d1[ky*f.k+kx:], s, g, f, o, second, i, ky, kx)
 				}
 				for ; kx < f.k; kx++ {
-					d0[ky*f.k+kx], d1[ky*f.k+kx] = filterGradTapAVX2(s, g, f, o, second, i, ky, kx)
+					filterGradTapAVX2(&d0[ky*f.k+kx], &d1[ky*f.k+kx], s, g, f, o, second, i, ky, kx)
 				}
 			}
 		}
@@ -491,7 +501,7 @@ func vectorFilterGradToAVX2(dst, padded, gout []float32, f filter) {
 	clearUpperAVX2()
 }
 
-func filterGradTapAVX2(s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) (float32, float32) {
+func filterGradTapAVX2(d0, d1 *float32, s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) {
 	var a, c vectorAVX2
 	in := f.padded()
 	for b := range f.in.g {
@@ -505,12 +515,16 @@ func filterGradTapAVX2(s, g unsafe.Pointer, f filter, o, q, i, ky, kx int) (floa
 			}
 		}
 	}
-	return sumAVX2(a), sumAVX2(c)
+	storeFirstAVX2(sumAVX2(a), d0)
+	storeFirstAVX2(sumAVX2(c), d1)
 }
 
 func vectorStandardizeMapsToAVX2(dst, scale, src []float32, m maps, eps float32) {
 	d, p := pointer(dst[:m.size()]), pointer(src[:m.size()])
-	n, count := m.plane()*float32Bytes, float32(m.g*m.plane())
+	var k [2]float32
+	keep(&k, float32(m.g*m.plane()), eps)
+	count, small, one := spreadAVX2(pointer(k[:]), 0), spreadAVX2(pointer(k[:]), float32Bytes), broadcastAVX2(1)
+	n := m.plane() * float32Bytes
 	for c := range m.c {
 		var s, v vectorAVX2
 		for g := range m.g {
@@ -518,15 +532,15 @@ func vectorStandardizeMapsToAVX2(dst, scale, src []float32, m maps, eps float32)
 				s = s.Add(loadAVX2(p, o))
 			}
 		}
-		mean := broadcastAVX2(sumAVX2(s) / count)
+		mean := sumAVX2(s).Div(count)
 		for g := range m.g {
 			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
 				x := loadAVX2(p, o).Sub(mean)
 				v = x.MulAdd(x, v)
 			}
 		}
-		scale[c] = 1 / sqrt(sumAVX2(v)/count+eps)
-		f := broadcastAVX2(scale[c])
+		f := one.Div(sumAVX2(v).Div(count).Add(small).Sqrt())
+		storeFirstAVX2(f, &scale[c])
 		for g := range m.g {
 			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
 				storeAVX2(loadAVX2(p, o).Sub(mean).Mul(f), d, o)
@@ -538,7 +552,9 @@ func vectorStandardizeMapsToAVX2(dst, scale, src []float32, m maps, eps float32)
 
 func vectorStandardizeMapsGradToAVX2(dst, gout, hat, scale []float32, m maps) {
 	d, p, q := pointer(dst[:m.size()]), pointer(gout[:m.size()]), pointer(hat[:m.size()])
-	n, count := m.plane()*float32Bytes, float32(m.g*m.plane())
+	var k [2]float32
+	keep(&k, float32(m.g*m.plane()), 0)
+	n, count := m.plane()*float32Bytes, spreadAVX2(pointer(k[:]), 0)
 	for c := range m.c {
 		var s, t vectorAVX2
 		for g := range m.g {
@@ -547,8 +563,8 @@ func vectorStandardizeMapsGradToAVX2(dst, gout, hat, scale []float32, m maps) {
 				s, t = s.Add(x), x.MulAdd(loadAVX2(q, o), t)
 			}
 		}
-		mean, dot := broadcastAVX2(sumAVX2(s)/count), broadcastAVX2(sumAVX2(t)/count)
-		f := broadcastAVX2(scale[c])
+		mean, dot := sumAVX2(s).Div(count), sumAVX2(t).Div(count)
+		f := spreadAVX2(pointer(scale), c*float32Bytes)
 		for g := range m.g {
 			for o, end := (g*m.c+c)*n, (g*m.c+c+1)*n; o < end; o += vectorBytes {
 				storeAVX2(loadAVX2(p, o).Sub(mean).Sub(loadAVX2(q, o).Mul(dot)).Mul(f), d, o)
@@ -561,9 +577,9 @@ func vectorStandardizeMapsGradToAVX2(dst, gout, hat, scale []float32, m maps) {
 func vectorAverageToAVX2(dst, src []float32, m maps, transposed bool) {
 	d, p := pointer(dst[:m.size()]), pointer(src[:m.size()])
 	// One factor for each number of pixels that a window can have.
-	var factors [10]vectorAVX2
-	for n := range factors {
-		factors[n] = broadcastAVX2(1 / float32(max(n, 1)))
+	factors := [10]vectorAVX2{
+		broadcastAVX2(1), broadcastAVX2(1), broadcastAVX2(1. / 2), broadcastAVX2(1. / 3), broadcastAVX2(1. / 4),
+		broadcastAVX2(1. / 5), broadcastAVX2(1. / 6), broadcastAVX2(1. / 7), broadcastAVX2(1. / 8), broadcastAVX2(1. / 9),
 	}
 	for q := range m.g * m.c {
 		plane := q * m.plane() * float32Bytes

@@ -26,7 +26,7 @@ type vectorKernels struct {
 	reluTo            func(dst, x []float32)
 	halfReLUsTo       func(dst, x, y []float32)
 	gateTo            func(dst, g, x []float32, scale float32)
-	standardizeTo     func(dst, x []float32, eps float32) float32
+	standardizeTo     func(dst, x []float32, eps float32) uint32 // the bits of the factor
 	standardizeGradTo func(dst, g, hat []float32, scale float32)
 	adamTo            func(w, m, v, g []float32, s AdamStep)
 

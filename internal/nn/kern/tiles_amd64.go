@@ -197,6 +197,10 @@ func filterGradTile(d0, d1 []float32, s, g unsafe.Pointer, f filter, o, q, i, ky
 			}
 		}
 	}
-	d0[0], d0[1], d0[2] = sum(a0), sum(a1), sum(a2)
-	d1[0], d1[1], d1[2] = sum(b0), sum(b1), sum(b2)
+	storeFirst(sum(a0), &d0[0])
+	storeFirst(sum(a1), &d0[1])
+	storeFirst(sum(a2), &d0[2])
+	storeFirst(sum(b0), &d1[0])
+	storeFirst(sum(b1), &d1[1])
+	storeFirst(sum(b2), &d1[2])
 }
