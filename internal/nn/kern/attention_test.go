@@ -51,7 +51,7 @@ func TestAttentionTorch(t *testing.T) {
 func TestAttentionGradients(t *testing.T) { testGradients(t, attentionCases[float64]()) }
 
 func TestAttentionFloat32(t *testing.T) {
-	testFloat32(t, attentionCases[float64](), attentionCases[float32]())
+	testFloat32(t, attentionCases[float64](), attentionCases[float32](), "e575e8ac9bf91bbb")
 }
 
 func TestAttentionShapeErrors(t *testing.T) {

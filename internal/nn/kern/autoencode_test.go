@@ -66,7 +66,7 @@ func TestEncodersTorch(t *testing.T) {
 func TestEncodersGradients(t *testing.T) { testGradients(t, encoderGradientCases[float64]()) }
 
 func TestEncodersFloat32(t *testing.T) {
-	testFloat32(t, encoderGradientCases[float64](), encoderGradientCases[float32]())
+	testFloat32(t, encoderGradientCases[float64](), encoderGradientCases[float32](), "fd0e81ed2d0e0db2")
 }
 
 func TestEncodersShapeErrors(t *testing.T) { testShapeErrors(t, encoderGradientCases[float32]()) }

@@ -116,6 +116,7 @@ func (x vectorAVX2) Sub(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Sub(y.
 func (x vectorAVX2) Mul(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Mul(y.lo), x.hi.Mul(y.hi)} }
 func (x vectorAVX2) Div(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Div(y.lo), x.hi.Div(y.hi)} }
 func (x vectorAVX2) Max(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Max(y.lo), x.hi.Max(y.hi)} }
+func (x vectorAVX2) Min(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Min(y.lo), x.hi.Min(y.hi)} }
 func (x vectorAVX2) Sqrt() vectorAVX2            { return vectorAVX2{x.lo.Sqrt(), x.hi.Sqrt()} }
 
 // MulAdd returns x y + z, rounded once.
@@ -138,7 +139,7 @@ func (x vectorAVX2) RoundToEvenScaled(uint8) vectorAVX2 {
 	return vectorAVX2{x.lo.RoundToEven(), x.hi.RoundToEven()}
 }
 
-// Scale returns x 2^n for whole n, or infinity or 0 for infinite n, whatever x.
+// Scale returns x 2^n for whole n and x about 1.
 func (x vectorAVX2) Scale(n vectorAVX2) vectorAVX2 {
 	return vectorAVX2{scaleHalf(x.lo, n.lo), scaleHalf(x.hi, n.hi)}
 }

@@ -28,7 +28,7 @@ const (
 // check for every load halves the speed of the inner loops. Their callers slice
 // every operand to the full length that the loops walk over first. Pointers stay
 // at an operand's start and offsets move, so that none ever points past its
-// operand.
+// operand where the garbage collector could see it.
 func pointer(s []float32) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s)) }
 
 func load(p unsafe.Pointer, offset int) vector {
@@ -91,7 +91,7 @@ func lanes(n int) laneMask {
 // clearUpper. So sums and what follows from them stay in vectors, and numbers
 // from elsewhere are kept in memory first.
 
-// sum returns the sum of the 16 lanes in all lanes: halves are added up, three times.
+// sum returns the sum of the 16 lanes in all lanes: halves are added up, four times.
 func sum(v vector) vector { return fold(v.GetLo().Add(v.GetHi())).Broadcast1To16() }
 
 // fold returns the sum of eight lanes in the first lane.

@@ -5,14 +5,16 @@ package kern
 // exponential holds the constants of e^x = 2^n e^r with n the whole number next
 // to x / ln 2 and r = x - n ln 2, |r| <= ln(2) / 2: ln 2 in two parts, the first
 // so short that n times it is exact, and the Taylor series of e^r to r^7, whose
-// remainder is 1e-8 there.
+// remainder is 1e-8 there. Beyond most, e^x is infinite or 0.
 type exponential struct {
-	perLog2, high, low vector
+	most, least, perLog2, high, low vector
 	series             [8]vector
 }
 
 func newExponential() exponential {
 	return exponential{
+		most:    broadcast(200),
+		least:   broadcast(-200),
 		perLog2: broadcast(1.442695041),
 		high:    broadcast(-0.693359375),
 		low:     broadcast(2.12194440e-4),
@@ -24,8 +26,9 @@ func newExponential() exponential {
 }
 
 // of returns e^x. Scale multiplies by a power of two, to infinity or 0 where
-// that leaves the range.
+// that leaves the range. A NaN stays one; see relu.
 func (e *exponential) of(x vector) vector {
+	x = e.least.Max(e.most.Min(x))
 	n := x.Mul(e.perLog2).RoundToEvenScaled(0)
 	r := n.MulAdd(e.low, n.MulAdd(e.high, x))
 	y := e.series[7]

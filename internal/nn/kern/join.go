@@ -7,7 +7,8 @@ import (
 
 // Pool sums the nodes of each graph that its mask keeps and multiplies by Scale;
 // with Scale 0 it takes their mean (0 where there are none). Inputs: X [B, N, D],
-// mask [B, N] of zeros and ones. Output [B, D].
+// mask [B, N] of zeros and ones. Output [B, D]. Where the mask is [B/K, K N], K
+// graphs that follow each other are pooled as one, and the output is [B/K, D].
 type Pool[T Float] struct {
 	Scale T
 
@@ -21,6 +22,9 @@ func (k *Pool[T]) Shape(in ...[]int) ([]int, error) {
 		return nil, err
 	}
 	k.b, k.n, k.d = in[0][0], in[0][1], in[0][2]
+	if joined := in[1][0]; joined > 0 && k.b%joined == 0 {
+		k.b, k.n = joined, k.n*k.b/joined
+	}
 	if err := mismatch("pooling", "mask", in[1], k.b, k.n); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,9 @@
 package kern
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -293,10 +296,12 @@ func testGradients(t *testing.T, cases []gradientCase[float64]) {
 
 // TestFloat32 compares float32, on every path, with float64.
 func TestFloat32(t *testing.T) {
-	testFloat32(t, gradientCases[float64](), gradientCases[float32]())
+	testFloat32(t, gradientCases[float64](), gradientCases[float32](), "0a5d4fde54e1eb4a")
 }
 
-func testFloat32(t *testing.T, wide []gradientCase[float64], narrow []gradientCase[float32]) {
+// testFloat32 takes the same cases in both precisions, and the digest that
+// checkDigest wants.
+func testFloat32(t *testing.T, wide []gradientCase[float64], narrow []gradientCase[float32], digest string) {
 	bits := map[string][]float32{} // of the vector paths, which share them
 	onEveryPath(t, func(t *testing.T) {
 		for i, c := range wide {
@@ -333,6 +338,32 @@ func testFloat32(t *testing.T, wide []gradientCase[float64], narrow []gradientCa
 			})
 		}
 	})
+	checkDigest(t, bits, digest)
+}
+
+// checkDigest compares what vector paths gave with the digest of what they gave on
+// another machine: all of them, on all processors, give the same bits.
+func checkDigest(t *testing.T, bits map[string][]float32, want string) {
+	t.Helper()
+	if len(bits) == 0 {
+		t.Log("no vector path in this build or on this processor: bits not compared")
+		return
+	}
+	var names []string
+	for name := range bits {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	h := sha256.New()
+	for _, name := range names {
+		fmt.Fprintln(h, name)
+		if err := binary.Write(h, binary.LittleEndian, bits[name]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := hex.EncodeToString(h.Sum(nil)[:8]); got != want {
+		t.Errorf("vector kernels gave bits of digest %s, want %s", got, want)
+	}
 }
 
 // onEveryPath runs a test on each path that build and processor have.
@@ -464,4 +495,26 @@ func testAdamTo(t *testing.T) {
 			compare(t, "weights in float32", w32, c.want, 1e-5)
 		})
 	}
+}
+
+// TestAdamToLengths compares steps on as many numbers as vectors have, fewer and
+// more, with float64.
+func TestAdamToLengths(t *testing.T) {
+	bits := map[string][]float32{}
+	onEveryPath(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 8))
+		s := AdamStep{Beta1: .9, Beta2: .999, Step: .01, Eps: 1e-8, RootCorrection: .1, Shrink: .99, L2: .1, Scale: .5}
+		for _, n := range []int{1, 15, 16, 17, 33, 64} {
+			w, m, v := random[float64](rng, n), random[float64](rng, n), make([]float64, n)
+			w32, m32, v32 := convert[float32](w), convert[float32](m), make([]float32, n)
+			for range 3 {
+				g := random[float64](rng, n)
+				AdamTo(w, m, v, g, s)
+				AdamTo(w32, m32, v32, convert[float32](g), s)
+			}
+			compare(t, fmt.Sprintf("%d weights", n), w32, w, 1e-5)
+			compare(t, fmt.Sprintf("%d second moments", n), v32, v, 1e-5)
+			checkBits(t, bits, fmt.Sprint(n), slices.Concat(w32, m32, v32))
+		}
+	})
 }

@@ -68,7 +68,7 @@ func vectorAttendGradToAVX2(dst, gout, soft, q, k, v []float32, n int) {
 	clearUpperAVX2()
 }
 
-// vectorDepthTo walks over tiles of four pixels. Every result is one chain of
+// vectorDepthToAVX2 walks over tiles of four pixels. Every result is one chain of
 // fused multiply-adds over the taps, whatever its tile.
 func vectorDepthToAVX2(dst, padded, weights []float32, d depth) {
 	p, s, w := pointer(dst), pointer(padded), pointer(weights)
@@ -118,7 +118,7 @@ func vectorDepthToAVX2(dst, padded, weights []float32, d depth) {
 	clearUpperAVX2()
 }
 
-// vectorDepthFilterGradTo sums over blocks, rows and columns, lane by lane, in
+// vectorDepthFilterGradToAVX2 sums over blocks, rows and columns, lane by lane, in
 // four sums for the columns modulo 4, and over the lanes last.
 func vectorDepthFilterGradToAVX2(dst, padded, gout []float32, d depth) {
 	s, p := pointer(padded), pointer(gout)
@@ -170,7 +170,7 @@ func vectorScalePixelsToAVX2(dst, x, factor, shift []float32) {
 	clearUpperAVX2()
 }
 
-// tail returns the mask of the n numbers that don't fill a register.
+// tailAVX2 returns the mask of the n numbers that don't fill a register.
 func tailAVX2(n int) laneMaskAVX2 { return lanesAVX2(n & 15) }
 
 func vectorAddToAVX2(dst, x []float32) {
@@ -199,7 +199,7 @@ func vectorMulElementsToAVX2(dst, x, y []float32) {
 	clearUpperAVX2()
 }
 
-// relu returns max(x, 0). The processor's maximum returns its second operand
+// reluAVX2 returns max(x, 0). The processor's maximum returns its second operand
 // when either is NaN, and Go's x.Max(y) passes x as the first.
 func reluAVX2(x vectorAVX2) vectorAVX2 {
 	var zero vectorAVX2
@@ -359,14 +359,16 @@ func vectorAdamToAVX2(w, m, v, g []float32, s AdamStep) {
 // exponentialAVX2 holds the constants of e^x = 2^n e^r with n the whole number next
 // to x / ln 2 and r = x - n ln 2, |r| <= ln(2) / 2: ln 2 in two parts, the first
 // so short that n times it is exact, and the Taylor series of e^r to r^7, whose
-// remainder is 1e-8 there.
+// remainder is 1e-8 there. Beyond most, e^x is infinite or 0.
 type exponentialAVX2 struct {
-	perLog2, high, low vectorAVX2
-	series             [8]vectorAVX2
+	most, least, perLog2, high, low vectorAVX2
+	series                          [8]vectorAVX2
 }
 
 func newExponentialAVX2() exponentialAVX2 {
 	return exponentialAVX2{
+		most:    broadcastAVX2(200),
+		least:   broadcastAVX2(-200),
 		perLog2: broadcastAVX2(1.442695041),
 		high:    broadcastAVX2(-0.693359375),
 		low:     broadcastAVX2(2.12194440e-4),
@@ -378,8 +380,9 @@ func newExponentialAVX2() exponentialAVX2 {
 }
 
 // of returns e^x. Scale multiplies by a power of two, to infinity or 0 where
-// that leaves the range.
+// that leaves the range. A NaN stays one; see relu.
 func (e *exponentialAVX2) of(x vectorAVX2) vectorAVX2 {
+	x = e.least.Max(e.most.Min(x))
 	n := x.Mul(e.perLog2).RoundToEvenScaled(0)
 	r := n.MulAdd(e.low, n.MulAdd(e.high, x))
 	y := e.series[7]
@@ -436,7 +439,7 @@ func vectorSigmoidGradToAVX2(dst, through, x, gate []float32) {
 	clearUpperAVX2()
 }
 
-// vectorConvTo convolves one block of padded images: dst [out, h, w, 16], src
+// vectorConvToAVX2 convolves one block of padded images: dst [out, h, w, 16], src
 // [in, h+k-1, w+k-1, 16]. It walks over tiles of two channels by four pixels;
 // every result is one chain of fused multiply-adds over input channels and
 // taps, whatever its tile.
@@ -478,7 +481,7 @@ func convPixelAVX2(s, weights unsafe.Pointer, f filter, o, y, x int) vectorAVX2 
 	return a
 }
 
-// vectorFilterGradTo sums over blocks, rows and columns in that order, lane by
+// vectorFilterGradToAVX2 sums over blocks, rows and columns in that order, lane by
 // lane, and over the lanes last.
 func vectorFilterGradToAVX2(dst, padded, gout []float32, f filter) {
 	s, g := pointer(padded), pointer(gout)
