@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -27,21 +28,25 @@ type embedder struct {
 	joiner  *joiner
 	members []*structural
 	judges  []*judge
-	// known holds the losses that judges found for the pool, by the architecture;
+	// known holds the losses that judges found for the pool, by what they read;
 	// each judge has one.
 	known map[fingerprint][]float32
+	// said holds, by what they read, what judges make of architectures: each an
+	// embedding and the loss that it predicts.
+	said map[fingerprint][]float32
 	// embedding scales the pooled nodes of all encoders side by side; losses
 	// scales, for each judge, the loss that it predicts and the loss.
 	embedding, losses feature.Scaling
 
-	evaluators, verdicts []*fit.Evaluator[example] // of members and judges; of judges
+	readings             []*fit.Evaluator[*part]   // of members
+	evaluators, verdicts []*fit.Evaluator[example] // of judges
 }
 
-// fingerprint stands for an architecture's cells and their order.
+// fingerprint stands for what a judge reads of an architecture.
 type fingerprint [16]byte
 
-// fingerprintOf returns an architecture's fingerprint.
-func fingerprintOf(n *plugins.Network) (f fingerprint) {
+// fingerprint returns the fingerprint of n: of its cells in order, and their steps.
+func (n *network) fingerprint() (f fingerprint) {
 	h := sha256.New()
 	put := func(values ...int) {
 		var word [8]byte
@@ -55,22 +60,15 @@ func fingerprintOf(n *plugins.Network) (f fingerprint) {
 			put(int(math.Float64bits(x)))
 		}
 	}
-	put(len(n.Sequence), len(n.Cells))
-	for _, s := range n.Sequence {
-		put(s.Cell, s.Repeat)
-		numbers(s.Attrs)
-	}
-	for _, c := range n.Cells {
-		fixed := 0
-		if c.Fixed {
-			fixed = 1
-		}
-		put(int(c.Role), fixed, len(c.Nodes), len(c.Edges))
-		for _, node := range c.Nodes {
+	put(len(n.cells))
+	for i, c := range n.cells {
+		put(n.steps[i].Repeat, len(c.nodes), len(c.edges))
+		numbers(n.steps[i].Attrs)
+		for _, node := range c.nodes {
 			put(node.Op)
 			numbers(node.Attrs)
 		}
-		for _, e := range c.Edges {
+		for _, e := range c.edges {
 			put(e.From, e.To)
 		}
 	}
@@ -99,13 +97,13 @@ func (e *embedder) valued() int {
 // v, and D_aux, nil without judges.
 func newEmbedder(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary) *embedder {
 	some := seen(pool)
-	return &embedder{o: o, set: set, joiner: newJoiner(v, some.Networks)}
+	return &embedder{o: o, set: set, joiner: newJoiner(v, some.Networks), known: make(map[fingerprint][]float32), said: make(map[fingerprint][]float32)}
 }
 
 // pretrain trains encoders on a pool, which must follow v: members, of which
 // those of even number learn all targets, the others the costs alone, then
 // judges.
-func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, seed uint64, log func(member int)) (*embedder, error) {
+func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, seed uint64, log *slog.Logger) (*embedder, error) {
 	e := newEmbedder(o, v, pool, set)
 	from, err := newSample(ctx, v, e.joiner, pool)
 	if err != nil {
@@ -131,12 +129,11 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 		if k%2 == 1 && from.costs > 0 {
 			targets = from.costs
 		}
-		m := newStructural(o, e.joiner.dim(), targets, rng)
-		if err := m.pretrain(ctx, o, from, rng); err != nil {
+		m := newStructural(o, e.joiner, targets, rng)
+		if err := m.pretrain(ctx, o, from, rng, log.With("encoder", k+1, "of", o.Members+o.Judges)); err != nil {
 			return nil, err
 		}
 		e.members = append(e.members, m)
-		log(k + 1)
 	}
 	for k, j := range judges {
 		if j == nil {
@@ -147,11 +144,10 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 				from.examples[i].judged(j, &some.Networks[i])
 			}
 		}
-		if err := j.pretrain(ctx, from, orders[k]); err != nil {
+		if err := j.pretrain(ctx, from, orders[k], log.With("encoder", o.Members+k+1, "of", o.Members+o.Judges)); err != nil {
 			return nil, err
 		}
 		e.judges = append(e.judges, j)
-		log(o.Members + k + 1)
 	}
 	embedding, losses, err := e.values(ctx, from.examples)
 	if err != nil {
@@ -162,14 +158,6 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 	}
 	if each := e.valued(); each > 0 {
 		e.losses = feature.NewScaling(losses, each, false)
-		e.known = make(map[fingerprint][]float32)
-		for i := range from.examples {
-			own := make([]float32, len(e.judges))
-			for k := range own {
-				own[k] = float32(losses[i*each+2*k+1])
-			}
-			e.known[from.examples[i].fingerprint] = own
-		}
 	}
 	return e, nil
 }
@@ -184,64 +172,131 @@ const (
 func seen(pool *plugins.Batch) plugins.Batch { return pool.Slice(0, min(pool.Len(), structuralRows)) }
 
 // values returns, row by row and before scaling, the embeddings of examples and,
-// for each judge, the loss that it predicts and the loss.
+// for each judge, the loss that it predicts and the loss. What encoders have said
+// once is kept.
 func (e *embedder) values(ctx context.Context, examples []example) (embedding, losses []float64, err error) {
 	n, w, width, each := len(examples), e.o.Width, e.embedded(), e.valued()
-	if e.evaluators == nil {
-		for _, m := range e.members {
-			e.evaluators = append(e.evaluators, fit.NewEvaluator(m))
-		}
-		for _, j := range e.judges {
-			if e.o.Use != "" {
-				e.evaluators = append(e.evaluators, fit.NewEvaluator(j))
-			}
-			if each > 0 {
-				e.verdicts = append(e.verdicts, fit.NewEvaluator(verdict{j}))
-			}
-		}
+	if err := e.readParts(ctx, examples); err != nil {
+		return nil, nil, err
+	}
+	if err := e.ask(ctx, examples); err != nil {
+		return nil, nil, err
 	}
 	embedding, losses = make([]float64, n*width), make([]float64, n*each)
-	for k, v := range e.evaluators {
-		judge, numbers := k-len(e.members), w
-		if judge >= 0 {
-			numbers++
-		}
-		own := make([]float64, n*numbers)
-		if err := v.PredictTo(ctx, own, examples); err != nil {
-			return nil, nil, err
-		}
-		for i := range n {
-			row := own[i*numbers : (i+1)*numbers]
-			if k*w < width {
-				copy(embedding[i*width+k*w:], row[:w])
-			}
-			if judge >= 0 && each > 0 {
-				losses[i*each+2*judge] = row[w]
-			}
-		}
-	}
-	// Losses of the pool's architectures are known; target networks take time.
-	var unknown []example
-	var at []int
 	for i := range examples {
-		if own, ok := e.known[examples[i].fingerprint]; ok {
-			for judge, x := range own {
-				losses[i*each+2*judge+1] = float64(x)
+		row := embedding[i*width : (i+1)*width]
+		for _, p := range examples[i].graph {
+			for k, x := range p.said {
+				row[k] += float64(x)
 			}
-		} else {
-			unknown, at = append(unknown, examples[i]), append(at, i)
 		}
-	}
-	for judge, v := range e.verdicts {
-		own := make([]float64, len(unknown))
-		if err := v.PredictTo(ctx, own, unknown); err != nil {
-			return nil, nil, err
+		said := e.said[examples[i].fingerprint]
+		if said == nil {
+			continue // nothing is taken of judges
 		}
-		for k, i := range at {
-			losses[i*each+2*judge+1] = own[k]
+		for judge := range e.judges {
+			own := said[judge*(w+1) : (judge+1)*(w+1)]
+			if from := (len(e.members) + judge) * w; from < width {
+				for k, x := range own[:w] {
+					row[from+k] = float64(x)
+				}
+			}
+			if each > 0 {
+				losses[i*each+2*judge] = float64(own[w])
+				losses[i*each+2*judge+1] = float64(e.known[examples[i].fingerprint][judge])
+			}
 		}
 	}
 	return embedding, losses, nil
+}
+
+// readParts has members read the parts of examples that they haven't read yet.
+func (e *embedder) readParts(ctx context.Context, examples []example) error {
+	var unread []*part
+	w := e.o.Width
+	for i := range examples {
+		for _, p := range examples[i].graph {
+			if p.said == nil {
+				p.said = make([]float32, len(e.members)*w)
+				unread = append(unread, p)
+			}
+		}
+	}
+	for k, m := range e.members {
+		if k == len(e.readings) {
+			e.readings = append(e.readings, fit.NewEvaluator(reading{m}))
+		}
+		own := make([]float64, len(unread)*w)
+		if err := e.readings[k].PredictTo(ctx, own, unread); err != nil {
+			for _, p := range unread {
+				p.said = nil
+			}
+			return err
+		}
+		for i, p := range unread {
+			copyTo(p.said[k*w:(k+1)*w], own[i*w:(i+1)*w])
+		}
+	}
+	return nil
+}
+
+// ask has judges read the examples that they haven't read yet, and value those
+// whose losses aren't known.
+func (e *embedder) ask(ctx context.Context, examples []example) error {
+	if len(e.judges) == 0 || e.o.Use == "" {
+		return nil
+	}
+	var unread, unknown []example
+	waiting := make(map[fingerprint]bool)
+	for i := range examples {
+		f := examples[i].fingerprint
+		if waiting[f] {
+			continue
+		}
+		if e.said[f] == nil {
+			unread = append(unread, examples[i])
+			waiting[f] = true
+		}
+		if e.known[f] == nil && e.valued() > 0 {
+			unknown = append(unknown, examples[i])
+			waiting[f] = true
+		}
+	}
+	for k, j := range e.judges {
+		if k == len(e.evaluators) {
+			e.evaluators, e.verdicts = append(e.evaluators, fit.NewEvaluator(j)), append(e.verdicts, fit.NewEvaluator(verdict{j}))
+		}
+	}
+	if err := tell(ctx, e.said, e.evaluators, e.o.Width+1, unread); err != nil {
+		return err
+	}
+	return tell(ctx, e.known, e.verdicts, 1, unknown)
+}
+
+// tell adds to a map what evaluators say of examples, so many numbers each.
+func tell(ctx context.Context, to map[fingerprint][]float32, evaluators []*fit.Evaluator[example], numbers int, examples []example) error {
+	each := len(evaluators) * numbers
+	all := make([]float32, len(examples)*each)
+	for k, v := range evaluators {
+		own := make([]float64, len(examples)*numbers)
+		if err := v.PredictTo(ctx, own, examples); err != nil {
+			return err
+		}
+		for i := range examples {
+			copyTo(all[i*each+k*numbers:][:numbers], own[i*numbers:(i+1)*numbers])
+		}
+	}
+	for i := range examples {
+		to[examples[i].fingerprint] = all[i*each : (i+1)*each]
+	}
+	return nil
+}
+
+// copyTo is copy, in single precision, which the numbers have.
+func copyTo(dst []float32, src []float64) {
+	for i, x := range src {
+		dst[i] = float32(x)
+	}
 }
 
 // rows returns the scaled embeddings and losses of the rows of b.
@@ -336,7 +391,7 @@ func (e *embedder) decode(v *plugins.Vocabulary, pool *plugins.Batch, artifact [
 	}
 	rng := rand.New(rand.NewPCG(0, 0)) // every weight is read
 	for range e.o.Members {
-		m := newStructural(e.o, e.joiner.dim(), 1, rng)
+		m := newStructural(e.o, e.joiner, 1, rng)
 		if err := fuse.ReadState(r, m.parameters()); err != nil {
 			return err
 		}
@@ -362,7 +417,6 @@ func (e *embedder) decode(v *plugins.Vocabulary, pool *plugins.Batch, artifact [
 	if count > structuralRows {
 		return fmt.Errorf("%d losses of %d architectures", count, structuralRows)
 	}
-	e.known = make(map[fingerprint][]float32)
 	for range count {
 		var f fingerprint
 		own := make([]float32, len(e.judges))

@@ -140,26 +140,25 @@ func (single) Rows(int) int { return 1 }
 // TestFingerprint: everything that a judge reads of a network changes its
 // fingerprint.
 func TestFingerprint(t *testing.T) {
-	base := func() plugins.Network {
-		return plugins.Network{
-			Cells:    []plugins.Cell{{Nodes: []plugins.Node{{Op: 0}, {Op: 1, Attrs: []float64{2}}}, Edges: []plugins.Edge{{From: 0, To: 1}}}},
-			Sequence: []plugins.Step{{Repeat: 1, Attrs: []float64{3}}},
+	base := func() network {
+		return network{
+			cells: []*cell{{nodes: []plugins.Node{{Op: 0}, {Op: 1, Attrs: []float64{2}}}, edges: []plugins.Edge{{From: 0, To: 1}}}},
+			steps: []plugins.Step{{Repeat: 1, Attrs: []float64{3}}},
 		}
 	}
 	first := base()
-	seen := map[fingerprint]string{fingerprintOf(&first): "nothing"}
-	for name, change := range map[string]func(*plugins.Network){
-		"role":             func(n *plugins.Network) { n.Cells[0].Role = plugins.RoleNormal },
-		"fixed":            func(n *plugins.Network) { n.Cells[0].Fixed = true },
-		"operation":        func(n *plugins.Network) { n.Cells[0].Nodes[1].Op = 2 },
-		"attribute":        func(n *plugins.Network) { n.Cells[0].Nodes[1].Attrs[0] = 4 },
-		"edge":             func(n *plugins.Network) { n.Cells[0].Edges = nil },
-		"repeat":           func(n *plugins.Network) { n.Sequence[0].Repeat = 2 },
-		"attribute of one": func(n *plugins.Network) { n.Sequence[0].Attrs[0] = 4 },
+	seen := map[fingerprint]string{first.fingerprint(): "nothing"}
+	for name, change := range map[string]func(*network){
+		"operation":        func(n *network) { n.cells[0].nodes[1].Op = 2 },
+		"attribute":        func(n *network) { n.cells[0].nodes[1].Attrs[0] = 4 },
+		"edge":             func(n *network) { n.cells[0].edges = nil },
+		"repeat":           func(n *network) { n.steps[0].Repeat = 2 },
+		"attribute of one": func(n *network) { n.steps[0].Attrs[0] = 4 },
+		"one cell more":    func(n *network) { n.cells, n.steps = append(n.cells, n.cells[0]), append(n.steps, n.steps[0]) },
 	} {
 		n := base()
 		change(&n)
-		f := fingerprintOf(&n)
+		f := n.fingerprint()
 		if other, ok := seen[f]; ok {
 			t.Errorf("%s changes no more than %s", name, other)
 		}
@@ -174,7 +173,7 @@ func TestArtifactOfOtherImages(t *testing.T) {
 	pool = pool.Slice(0, 20)
 	o := plusDefaults()
 	o.Members, o.Steps, o.JudgeSteps, o.Batch, o.JudgeImages, o.AuxiliaryPool = 1, 1, 1, 8, 16, 32
-	e, err := pretrain(t.Context(), &o, &training.Vocabulary, &pool, generated(32, 0), 7, func(int) {})
+	e, err := pretrain(t.Context(), &o, &training.Vocabulary, &pool, generated(32, 0), 7, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,6 +50,7 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 func (p *Predictor) Fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, error) {
 	warnings, err := p.fit(ctx, t)
 	if err != nil {
+		*p = Predictor{CIFAR10: p.CIFAR10} // not fitted
 		return plugins.Fitted{}, fmt.Errorf("fit hypernas: %w", err)
 	}
 	return plugins.Fitted{Warnings: warnings}, nil

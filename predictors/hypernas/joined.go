@@ -1,107 +1,97 @@
 package hypernas
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
-// joiner turns whole networks into one graph each, for the encoder that is
-// pretrained without labels. What the graph is follows from the wire form:
+// joiner reads whole networks for the encoder that is pretrained without labels.
+// How follows from the wire form:
 //
-//   - chains of blocks: a node for each block that is searched, in a row. A node
-//     carries how often the block holds each operation, the attributes of its
-//     step, the sums of its nodes' attributes and the logarithm of its repeat.
-//   - everything else: the searched cells joined ([plugins.Network.Join]), dead
-//     operations removed, a node for each operation, as [feature.Nodes] has it.
+//   - chains of blocks: each searched block is a graph of its own, and what they
+//     are pooled to is added up, wherever a block stands;
+//   - everything else: the searched cells are joined to one graph
+//     ([plugins.Network.Join]).
+//
+// A node is an operation, as [feature.Nodes] has it; dead ones are removed.
 type joiner struct {
 	vocabulary plugins.Vocabulary
-	nodes      *feature.Nodes  // nil where nodes are blocks
-	blocks     feature.Scaling // of what describes a block
+	nodes      *feature.Nodes
+	chain      bool
+	longest    int              // how many parts a network of the pool has, at most
+	parts      map[string]*part // that were read, by their contents
 }
 
-// graph is an architecture as the pretrained encoder reads it.
-type graph struct {
+// graph is an architecture as the pretrained encoder reads it: parts, which it
+// has in common with others.
+type graph []*part
+
+// part is one of the graphs of an architecture.
+type part struct {
 	nodes []float32 // [count, dim]
 	count int
 	edges []plugins.Edge
+	// said is what encoders make of it, side by side; nil before they were asked.
+	said []float32
 }
 
 // newJoiner returns the joiner for networks like those given, which must follow
 // v.
 func newJoiner(v *plugins.Vocabulary, networks []plugins.Network) *joiner {
-	j := &joiner{vocabulary: *v}
-	chain := false
+	j := &joiner{vocabulary: *v, nodes: feature.NewNodes(v, networks, feature.Joined), longest: 1, parts: make(map[string]*part)}
 	for i := range networks {
 		steps := networks[i].Searched()
-		chain = chain || len(steps) > 1 && networks[i].Cells[steps[0].Cell].Role == plugins.RoleBlock
+		j.chain = j.chain || len(steps) > 1 && networks[i].Cells[steps[0].Cell].Role == plugins.RoleBlock
 	}
-	if !chain {
-		j.nodes = feature.NewNodes(v, networks, feature.Joined)
-		return j
-	}
-	var rows []float64
-	width := j.blockWidth()
-	for i := range networks {
-		for _, s := range feature.Joined(&networks[i]) {
-			rows = append(rows, make([]float64, width)...)
-			j.blockTo(rows[len(rows)-width:], &networks[i], &s)
+	if j.chain {
+		for i := range networks {
+			j.longest = max(j.longest, len(feature.Joined(&networks[i])))
 		}
 	}
-	j.blocks = feature.NewScaling(rows, width, false)
 	return j
 }
 
-// blockWidth returns how many numbers describe a block before scaling.
-func (j *joiner) blockWidth() int {
-	return len(j.vocabulary.Ops) + len(j.vocabulary.NodeAttrs) + len(j.vocabulary.CellAttrs) + 1
-}
-
-// blockTo writes what describes the block of step s to dst, which is zero.
-func (j *joiner) blockTo(dst []float64, n *plugins.Network, s *plugins.Step) {
-	ops := len(j.vocabulary.Ops)
-	for _, node := range n.Cells[s.Cell].Nodes {
-		dst[node.Op]++
-		for k, x := range node.Attrs {
-			dst[ops+k] += x
-		}
-	}
-	k := ops + len(j.vocabulary.NodeAttrs)
-	k += copy(dst[k:], s.Attrs)
-	dst[k] = math.Log(float64(s.Repeat))
-}
-
 // dim returns the number of features of a node.
-func (j *joiner) dim() int {
-	if j.nodes != nil {
-		return j.nodes.Dim()
-	}
-	return max(j.blocks.Dim(), 1) // a graph needs a column, though nothing varies
-}
+func (j *joiner) dim() int { return j.nodes.Dim() }
 
-// read returns n as one graph.
+// read returns n as graphs.
 func (j *joiner) read(n *plugins.Network) graph {
-	width := j.dim()
-	if j.nodes != nil {
-		joined := feature.Join(&j.vocabulary, n, true)
-		g := graph{nodes: make([]float32, len(joined.Nodes)*width), count: len(joined.Nodes), edges: joined.Edges}
-		for i := range joined.Nodes {
-			j.nodes.EncodeTo(g.nodes[i*width:(i+1)*width], &joined.Nodes[i], &joined.Steps[i])
-		}
-		return g
+	if !j.chain {
+		one := feature.Join(&j.vocabulary, n, true)
+		return graph{j.part(&one)}
 	}
 	steps := feature.Joined(n)
-	g := graph{nodes: make([]float32, len(steps)*width), count: len(steps)}
-	scaled := make([]float64, j.blocks.Dim())
+	g := make(graph, len(steps))
 	for i := range steps {
-		row := make([]float64, j.blockWidth())
-		j.blockTo(row, n, &steps[i])
-		j.blocks.To(scaled, row)
-		copy(g.nodes[i*width:], unit(scaled))
-		if i > 0 {
-			g.edges = append(g.edges, plugins.Edge{From: i - 1, To: i})
-		}
+		block := plugins.Network{Cells: n.Cells, Sequence: steps[i : i+1]}
+		one := feature.Join(&j.vocabulary, &block, true)
+		g[i] = j.part(&one)
 	}
 	return g
+}
+
+// part returns the part with the contents of g.
+func (j *joiner) part(g *feature.Graph) *part {
+	width := j.dim()
+	p := &part{nodes: make([]float32, len(g.Nodes)*width), count: len(g.Nodes), edges: g.Edges}
+	for i := range g.Nodes {
+		j.nodes.EncodeTo(p.nodes[i*width:(i+1)*width], &g.Nodes[i], &g.Steps[i])
+	}
+	key := make([]byte, 0, 4*len(p.nodes)+8*len(p.edges)+8)
+	key = binary.LittleEndian.AppendUint64(key, uint64(p.count))
+	for _, x := range p.nodes {
+		key = binary.LittleEndian.AppendUint32(key, math.Float32bits(x))
+	}
+	for _, e := range p.edges {
+		key = binary.LittleEndian.AppendUint32(key, uint32(e.From))
+		key = binary.LittleEndian.AppendUint32(key, uint32(e.To))
+	}
+	if same := j.parts[string(key)]; same != nil {
+		return same
+	}
+	j.parts[string(key)] = p
+	return p
 }

@@ -2,6 +2,7 @@ package hypernas
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
 
@@ -80,7 +81,8 @@ func (j *judge) read(n *plugins.Network) network {
 
 // judged sets what j reads of n.
 func (e *example) judged(j *judge, n *plugins.Network) {
-	e.network, e.fingerprint = j.read(n), fingerprintOf(n)
+	e.network = j.read(n)
+	e.fingerprint = e.network.fingerprint()
 }
 
 var (
@@ -108,11 +110,12 @@ func (j *judge) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Nod
 		b.AddLoss(b.Apply(&kern.Mean[float32]{}, each, counts))
 		ordered, order := b.Input("order", in.targets)
 		b.Draw(func(rng *rand.Rand) {
-			for i := range order {
-				order[i] = float32(i)
+			shift := 0
+			if j.o.Shuffled { // nobody keeps their own
+				shift = 1 + rng.IntN(max(len(order)-1, 1))
 			}
-			if j.o.Shuffled {
-				rng.Shuffle(len(order), func(x, y int) { order[x], order[y] = order[y], order[x] })
+			for i := range order {
+				order[i] = float32((i + shift) % len(order))
 			}
 			in.setImages(j.auxiliary, rng.IntN(o.AuxiliaryPool/o.TargetImages)*o.TargetImages)
 		})
@@ -180,6 +183,6 @@ func (j *judge) parameters() []*fuse.Parameter[float32] {
 }
 
 // pretrain trains the judge on batches of a sample.
-func (j *judge) pretrain(ctx context.Context, from *sample, rng *rand.Rand) error {
-	return pretrainOn(ctx, j, j.o, j.o.JudgeSteps, from, rng)
+func (j *judge) pretrain(ctx context.Context, from *sample, rng *rand.Rand, log *slog.Logger) error {
+	return pretrainOn(ctx, j, j.o, j.o.JudgeSteps, from, rng, log)
 }

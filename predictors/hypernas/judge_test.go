@@ -1,6 +1,7 @@
 package hypernas
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 
@@ -26,7 +27,7 @@ func TestJudge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e, err := pretrain(t.Context(), &o, &training.Vocabulary, &pool, set, seed, func(int) {})
+		e, err := pretrain(t.Context(), &o, &training.Vocabulary, &pool, set, seed, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +39,7 @@ func TestJudge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again.known = nil
+		clear(again.known)
 		sameEmbedding, sameLosses, err := again.rows(t.Context(), &pool)
 		if err != nil {
 			t.Fatal(err)

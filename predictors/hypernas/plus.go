@@ -17,7 +17,7 @@ import (
 
 // PlusVersion rises whenever predictions of hypernas-plus with equal options
 // change.
-const PlusVersion = 2
+const PlusVersion = 3
 
 // plusOptions are what a user of hypernas-plus may choose.
 type plusOptions struct {
@@ -70,6 +70,7 @@ func (o *plusOptions) check() error {
 		feature.CheckRange("layers", o.Layers, 1, 32),
 		feature.CheckRange("steps", o.Steps, 1, 1e5),
 		feature.CheckRange("batch", o.Batch, 1, 4096),
+		feature.CheckRange("batch * steps", o.Batch*max(o.Steps, o.JudgeSteps), 1, 1<<22),
 		feature.CheckRange("trees", o.Trees, 1, 1e4),
 		feature.CheckRange("iterations", o.Iterations, 1, 1e4),
 		feature.CheckRange("rate", o.Rate, 1e-9, 1),
@@ -167,9 +168,7 @@ func (p *Plus) Pretrain(ctx context.Context, t *plugins.Pretraining) ([]byte, er
 	if err != nil {
 		return nil, fmt.Errorf("pretrain hypernas-plus: %w", err)
 	}
-	e, err := pretrain(ctx, &o, &t.Vocabulary, &t.Pool, set, t.Seed, func(member int) {
-		t.Log.Info("hypernas-plus: pretraining", "encoder", member, "of", o.Members+o.Judges)
-	})
+	e, err := pretrain(ctx, &o, &t.Vocabulary, &t.Pool, set, t.Seed, t.Log)
 	if err != nil {
 		return nil, fmt.Errorf("pretrain hypernas-plus: %w", err)
 	}
@@ -254,7 +253,7 @@ func (p *Plus) embed(ctx context.Context, t *plugins.Training, pool *plugins.Bat
 	if len(t.Artifact) > 0 {
 		p.embedder, err = decode(o, &t.Vocabulary, pool, set, t.Artifact)
 	} else {
-		p.embedder, err = pretrain(ctx, o, &t.Vocabulary, pool, set, t.Seed, func(int) {})
+		p.embedder, err = pretrain(ctx, o, &t.Vocabulary, pool, set, t.Seed, t.Log)
 	}
 	return warnings, err
 }

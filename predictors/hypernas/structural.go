@@ -2,6 +2,7 @@ package hypernas
 
 import (
 	"context"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -116,11 +117,12 @@ func (s *sample) draw(count int, rng *rand.Rand) []example {
 	return drawn
 }
 
-// structural is an encoder of whole architectures as one graph, trained without
-// labels to predict what follows from the graph.
+// structural is an encoder of whole architectures, trained without labels to
+// predict what follows from them.
 type structural struct {
 	*encoder[float32]
 	features int
+	slots    int // parts of architectures that a step can have
 	task     structuralTask
 }
 
@@ -154,59 +156,115 @@ func (t *structuralTask) addLoss(b *fit.Builder, h *gorgonia.Node, rows int) (se
 	}
 }
 
-// pretrainOn trains an encoder on so many batches of a sample.
-func pretrainOn(ctx context.Context, m fit.Model[example], o *plusOptions, steps int, from *sample, rng *rand.Rand) error {
+// pretrainOn trains an encoder on so many batches of a sample. It logs ten times.
+func pretrainOn(ctx context.Context, m fit.Model[example], o *plusOptions, steps int, from *sample, rng *rand.Rand, log *slog.Logger) error {
 	return fit.Train(ctx, m, from.draw(steps*o.Batch, rng), nil, fit.Options{
 		Epochs: 1, Batch: o.Batch, Rate: fit.OneCycle(o.Rate, warmup), Adam: fuse.AdamOptions{Decay: o.Decay, Clip: clip},
+		LogStep: func(step, steps int, loss float64) {
+			if step%max(steps/10, 1) == 0 {
+				log.Info("hypernas-plus: pretraining", "step", step, "steps", steps, "loss", loss)
+			}
+		},
 	}, rng)
 }
 
-// newStructural draws an encoder of nodes with the given number of features.
-func newStructural(o *plusOptions, features, targets int, rng *rand.Rand) *structural {
+// newStructural draws an encoder of what j reads.
+func newStructural(o *plusOptions, j *joiner, targets int, rng *rand.Rand) *structural {
 	return &structural{
-		encoder: newEncoder[float32](features, o.Width, o.Layers, true, rng), features: features, task: newTask(rng, o.Width, targets),
+		encoder: newEncoder[float32](j.dim(), o.Width, o.Layers, true, rng), features: j.dim(),
+		slots: min(len(j.parts), o.Batch*j.longest), task: newTask(rng, o.Width, targets),
 	}
 }
 
 var _ fit.Model[example] = (*structural)(nil)
 
 // Size implements [fit.Model].
-func (s *structural) Size(e *example) int { return fit.Pad(e.graph.count, 4) }
-
-// Build implements [fit.Model]. In training the prediction is the targets', else
-// it is the embedding, [rows, width].
-func (s *structural) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Node, set func(int, *example)) {
-	square := nodes * nodes
-	x, features := b.Input("features", rows, nodes, s.features)
-	e, forward := b.Input("forward", rows, nodes, nodes)
-	r, backward := b.Input("backward", rows, nodes, nodes)
-	mask, live := b.Input("mask", rows, nodes)
-	h := pool(b.Graph, s.layersOf(b.Graph, s.input(b.Graph, x), e, r), mask, true)
-	setTargets := func(int, *example) {}
-	if b.Training {
-		setTargets = s.task.addLoss(b, h, rows)
+func (s *structural) Size(e *example) int {
+	nodes := 0
+	for _, p := range e.graph {
+		nodes = max(nodes, p.size())
 	}
-	return h, func(k int, of *example) {
-		setTargets(k, of)
-		if of == nil {
-			of = &example{} // of no nodes: all zeros
+	return nodes
+}
+
+// size returns the number of nodes, rounded up.
+func (p *part) size() int { return fit.Pad(p.count, 4) }
+
+// Build implements [fit.Model], for training. Parts that architectures of a step
+// have in common are computed once.
+func (s *structural) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Node, set func(int, *example)) {
+	z, setPart := s.parts(b, s.slots, nodes)
+	counts, count := b.Input("counts", rows, s.slots)
+	h := b.Apply(&kern.Share[float32]{}, z, counts)
+	setTargets := s.task.addLoss(b, h, rows)
+	slots := make(map[*part]int)
+	return h, func(k int, e *example) {
+		if k == 0 {
+			clear(slots)
+			clear(count)
 		}
-		g := &of.graph
+		setTargets(k, e)
+		if e == nil {
+			return
+		}
+		for _, p := range e.graph {
+			slot, there := slots[p]
+			if !there {
+				slot = len(slots)
+				slots[p] = slot
+				setPart(slot, p)
+			}
+			count[k*s.slots+slot]++
+		}
+	}
+}
+
+// parts adds the encoder of so many parts with at most so many nodes each, and
+// returns what they are pooled to, [count, width], and a function that writes a
+// part's graph.
+func (s *structural) parts(b *fit.Builder, count, nodes int) (z *gorgonia.Node, set func(int, *part)) {
+	square := nodes * nodes
+	x, features := b.Input("features", count, nodes, s.features)
+	e, forward := b.Input("forward", count, nodes, nodes)
+	r, backward := b.Input("backward", count, nodes, nodes)
+	mask, live := b.Input("mask", count, nodes)
+	z = pool(b.Graph, s.layersOf(b.Graph, s.input(b.Graph, x), e, r), mask, true)
+	return z, func(k int, p *part) {
 		row := features[k*nodes*s.features : (k+1)*nodes*s.features]
-		clear(row[copy(row, g.nodes):])
+		clear(row[copy(row, p.nodes):])
 		own := live[k*nodes : (k+1)*nodes]
 		clear(own)
-		for i := range g.count {
+		for i := range p.count {
 			own[i] = 1
 		}
-		feature.AdjacencyTo(forward[k*square:(k+1)*square], backward[k*square:(k+1)*square], nodes, g.count, g.edges, true)
+		feature.AdjacencyTo(forward[k*square:(k+1)*square], backward[k*square:(k+1)*square], nodes, p.count, p.edges, true)
+	}
+}
+
+// reading is a trained structural encoder, for parts alone.
+type reading struct{ *structural }
+
+var _ fit.Model[*part] = reading{}
+
+// Size implements [fit.Model].
+func (r reading) Size(p **part) int { return (*p).size() }
+
+// Build implements [fit.Model]. The prediction is [rows, width].
+func (r reading) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Node, set func(int, **part)) {
+	z, setPart := r.parts(b, rows, nodes)
+	return z, func(k int, p **part) {
+		if p == nil {
+			setPart(k, &part{}) // of no nodes: all zeros
+			return
+		}
+		setPart(k, *p)
 	}
 }
 
 // pretrain trains the encoder on batches of a sample.
-func (s *structural) pretrain(ctx context.Context, o *plusOptions, from *sample, rng *rand.Rand) error {
+func (s *structural) pretrain(ctx context.Context, o *plusOptions, from *sample, rng *rand.Rand, log *slog.Logger) error {
 	if s.task.targets == 0 {
 		return nil // nothing varies
 	}
-	return pretrainOn(ctx, s, o, o.Steps, from, rng)
+	return pretrainOn(ctx, s, o, o.Steps, from, rng, log)
 }

@@ -149,9 +149,10 @@ type Options struct {
 	Loss     Loss             // nil where the losses that the model adds are all
 	Adam     fuse.AdamOptions // but for its Rate
 	Rate     Rate
-	// Log is called after each epoch with the mean loss of its steps; it may be
-	// nil.
-	Log func(epoch int, loss float64)
+	// Log is called after each epoch with the mean loss of its steps, LogStep
+	// after each step with its loss; they may be nil.
+	Log     func(epoch int, loss float64)
+	LogStep func(step, steps int, loss float64)
 }
 
 // Rate makes the schedule of a training of so many steps in so many epochs.
@@ -220,6 +221,7 @@ func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float6
 	if err != nil {
 		return built(err)
 	}
+	step := 0
 	for epoch := range o.Epochs {
 		order := rng.Perm(len(examples))
 		mean := 0.0
@@ -252,6 +254,9 @@ func Train[E any](ctx context.Context, m Model[E], examples []E, labels []float6
 				return fmt.Errorf("training step: %w", err)
 			}
 			mean += float64(value) / float64(perEpoch)
+			if step++; o.LogStep != nil {
+				o.LogStep(step, o.Epochs*perEpoch, float64(value))
+			}
 		}
 		if o.Log != nil {
 			o.Log(epoch+1, mean)

@@ -247,6 +247,40 @@ func (k *Combine[T]) Backward(gin, in [][]T, _, gout []T) {
 	}
 }
 
+// Share is a sum of vectors that rows have in common, with weights that are data:
+// out[b] = sum_s c[b, s] x[s]. Inputs: X [S, D], c [B, S]. Output [B, D].
+type Share[T Float] struct {
+	b, d, s int
+	product Multiplier[T]
+}
+
+// Shape implements [Kernel].
+func (k *Share[T]) Shape(in ...[]int) ([]int, error) {
+	if err := expect("share", in, 2, 2); err != nil {
+		return nil, err
+	}
+	k.s, k.d, k.b = in[0][0], in[0][1], in[1][0]
+	if err := mismatch("share", "weights", in[1], k.b, k.s); err != nil {
+		return nil, err
+	}
+	return []int{k.b, k.d}, nil
+}
+
+// Differentiable implements [Kernel].
+func (k *Share[T]) Differentiable(i int) bool { return i == 0 }
+
+// Forward implements [Kernel].
+func (k *Share[T]) Forward(out []T, in [][]T) {
+	k.product.MulTo(out, in[1], in[0], NN, k.b, k.d, k.s, false)
+}
+
+// Backward implements [Kernel].
+func (k *Share[T]) Backward(gin, in [][]T, _, gout []T) {
+	if gin[0] != nil {
+		k.product.MulTo(gin[0], in[1], gout, TN, k.s, k.d, k.b, false)
+	}
+}
+
 // Concat joins tensors along their last axis. Inputs: x_i [..., D_i] whose other
 // axes agree. Output [..., D_1 + D_2 + ...].
 type Concat[T Float] struct {

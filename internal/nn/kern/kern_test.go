@@ -222,6 +222,7 @@ func gradientCases[T Float]() []gradientCase[T] {
 		{"product", func() Kernel[T] { return &Mul[T]{} }, [][]int{{3, 35}, {3, 35}}, []fill{normal, normal}},
 		{"sum", func() Kernel[T] { return &Add[T]{} }, [][]int{{3, 7}, {3, 7}, {3, 7}}, []fill{normal, normal, normal}},
 		{"addition to nodes", func() Kernel[T] { return &AddToNodes[T]{} }, [][]int{{3, 5, 7}, {3, 7}}, []fill{normal, normal}},
+		{"share", func() Kernel[T] { return &Share[T]{} }, [][]int{{5, 7}, {3, 5}}, []fill{normal, positive}},
 		{"combination", func() Kernel[T] { return &Combine[T]{} }, [][]int{{3, 7}, {3, 7}, {3, 2}}, []fill{normal, normal, bits}},
 		{"concatenation", func() Kernel[T] { return &Concat[T]{} }, [][]int{{2, 3, 4}, {2, 3, 1}, {2, 3, 7}}, []fill{normal, normal, normal}},
 		{"first entries", func() Kernel[T] { return &Take[T]{N: 2} }, [][]int{{3, 5, 7}}, []fill{normal}},
@@ -296,7 +297,7 @@ func testGradients(t *testing.T, cases []gradientCase[float64]) {
 
 // TestFloat32 compares float32, on every path, with float64.
 func TestFloat32(t *testing.T) {
-	testFloat32(t, gradientCases[float64](), gradientCases[float32](), "0a5d4fde54e1eb4a")
+	testFloat32(t, gradientCases[float64](), gradientCases[float32](), "2aae33e7768bd846")
 }
 
 // testFloat32 takes the same cases in both precisions, and the digest that
