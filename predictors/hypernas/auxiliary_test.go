@@ -328,10 +328,7 @@ func TestFitOnFolder(t *testing.T) {
 	if _, drawn, err := fit("generated", "true"); err != nil || slices.Equal(unpacked, drawn) {
 		t.Errorf("the images make no difference (%v)", err)
 	}
-	if _, _, err := fit(t.TempDir(), "false"); err != nil {
-		t.Errorf("without hypernetwork: %v", err)
-	}
-	if _, _, err := fit("nowhere", "false"); !errors.Is(err, plugins.ErrOption) {
+	if _, _, err := fit("nowhere", "true"); !errors.Is(err, plugins.ErrOption) {
 		t.Errorf("got %v, want ErrOption", err)
 	}
 }

@@ -113,8 +113,10 @@
 // # hypernas-plus
 //
 // The same parts, used without labels (ours). Six encoders of whole architectures
-// as one graph are pretrained to predict costs and counts; one judge, the encoder
-// over the sequence of cells with its hypernetwork, is pretrained on
+// (of a chain's blocks, added up; of other spaces' cells, joined) are pretrained on
+// the first 20,000 architectures of the pool to predict costs, every other one
+// counts too; one judge, the encoder over the sequence of cells with its
+// hypernetwork, is pretrained on
 // L_hyper + .3 L_loss + L_struct: the target networks' cross-entropy, the error of
 // what it predicts of that, standardized within a step and detached, and the same
 // costs and counts. What they say is given to the Gaussian process of gp-warp:

@@ -36,28 +36,32 @@ func checkExport(o *options) error {
 	return nil
 }
 
-// makeExport makes the folder that export writes to. A fit calls it first, so that
-// no training is lost on a folder that can be none.
-func makeExport(folder string) error {
-	if err := os.Mkdir(folder, 0o777); err != nil {
-		return fmt.Errorf("%w: export needs a folder that does not exist yet, one for each trial: %w", plugins.ErrOption, err)
+// makeExport makes the folder that export writes to, one for each trial. A fit
+// calls it first, so that no training is lost on a folder that can be none.
+func makeExport(of string, seed uint64) (folder string, err error) {
+	folder = filepath.Join(of, fmt.Sprintf("seed-%016x", seed))
+	if err = os.MkdirAll(of, 0o777); err == nil {
+		err = os.Mkdir(folder, 0o777)
 	}
-	return nil
+	if err != nil {
+		return "", fmt.Errorf("%w: export makes a folder for each trial: %w", plugins.ErrOption, err)
+	}
+	return folder, nil
 }
 
-// export writes, for each of the architectures, the weights that m's
-// hypernetwork generates for it to the folder: a file for numpy.load each, by
+// export writes, for each of the architectures, whose longest has so many cells,
+// the weights that m's hypernetwork generates for it to the folder: a file for numpy.load each, by
 // the architecture's place among the labelled ones. Arrays are called
 // cellI.nodeJ.FORM.NAME, of the shapes that [kern.Form]'s operations give them;
 // stem.weight [C, channels of the images, 3, 3], classifier.weights [C, classes]
 // and classifier.bias are those of all architectures. Beside them stands
 // architecture.json, which says what the target network is; see exported.
-func (m *model[T]) export(ctx context.Context, folder string, nodes *feature.Nodes, v *plugins.Vocabulary, networks []network) error {
+func (m *model[T]) export(ctx context.Context, folder string, nodes *feature.Nodes, v *plugins.Vocabulary, networks []network, longest int) error {
 	for i := range networks {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		archive, err := m.generate(nodes, v, &networks[i])
+		archive, err := m.generate(nodes, v, &networks[i], longest)
 		if err != nil {
 			return err
 		}
@@ -70,21 +74,32 @@ func (m *model[T]) export(ctx context.Context, folder string, nodes *feature.Nod
 
 // exported is architecture.json.
 type exported struct {
-	// Cells are those of the encoder's sequence that the target network
-	// evaluates.
+	// Cells are the sequence that the encoder reads. The target network evaluates
+	// those that have weights, or could.
 	Cells []exportedCell `json:"cells"`
 }
 
 type exportedCell struct {
-	Position int            `json:"position"` // in the sequence, from 0
-	Repeat   int            `json:"repeat"`   // of the cell in the architecture
-	Nodes    []exportedNode `json:"nodes"`    // without dead operations
-	Edges    [][2]int       `json:"edges"`    // from, to
+	Evaluated bool               `json:"evaluated"`
+	Repeat    int                `json:"repeat"` // of the cell in the architecture
+	Attrs     map[string]float64 `json:"attrs,omitempty"`
+	Nodes     []exportedNode     `json:"nodes"` // without dead operations
+	Edges     [][2]int           `json:"edges"` // from, to
 }
 
 type exportedNode struct {
-	Op      string   `json:"op"`                // its name in the space
-	Weights []string `json:"weights,omitempty"` // names of arrays
+	Op      string             `json:"op"` // its name in the space
+	Attrs   map[string]float64 `json:"attrs,omitempty"`
+	Weights []string           `json:"weights,omitempty"` // names of arrays
+}
+
+// named returns attributes by their names.
+func named(names []string, values []float64) map[string]float64 {
+	all := make(map[string]float64, len(values))
+	for i, x := range values {
+		all[names[i]] = x
+	}
+	return all
 }
 
 // formName is what arrays call a form of operations.
@@ -95,8 +110,9 @@ func formName(f kern.Form) string {
 	}[f]
 }
 
-// generate returns the weights of one architecture as an archive of arrays.
-func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *network) ([]byte, error) {
+// generate returns the weights of one architecture as an archive of arrays; the
+// longest in training has so many cells, which decides which are evaluated.
+func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *network, longest int) ([]byte, error) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	add := func(name string, shape []int, data []T) error {
@@ -106,11 +122,10 @@ func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *ne
 		}
 		return writeArray(w, shape, data)
 	}
-	positions := thin(len(net.cells), m.options.TargetCells)
-	all := exported{Cells: make([]exportedCell, len(positions))}
-	cells := make(map[int]*exportedCell) // of all, by position
+	positions := thin(longest, m.options.TargetCells)
+	cells := make([]exportedCell, len(net.cells))
 	var failed error
-	in := &inputs[T]{shape: shape{networks: 1, cells: len(net.cells), nodes: padded(net.nodeCount())}, targets: 1, forget: true}
+	in := &inputs[T]{shape: shape{networks: 1, cells: longest, nodes: padded(net.nodeCount())}, targets: 1, forget: true}
 	in.visit = func(position, node int, head kern.Head, weights []kern.Array[T]) {
 		for _, w := range weights {
 			name := fmt.Sprintf("cell%d.node%d.%s.%s", position, node, formName(head.Form), w.Name)
@@ -120,16 +135,15 @@ func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *ne
 			}
 		}
 	}
-	for i, position := range positions {
-		c := &all.Cells[i]
-		c.Position, c.Repeat = position, max(net.steps[position].Repeat, 1)
-		for _, n := range net.cells[position].nodes {
-			c.Nodes = append(c.Nodes, exportedNode{Op: v.Ops[n.Op].Name})
+	for i := range cells {
+		c := &cells[i]
+		c.Evaluated, c.Repeat, c.Attrs = slices.Contains(positions, i), max(net.steps[i].Repeat, 1), named(v.CellAttrs, net.steps[i].Attrs)
+		for _, n := range net.cells[i].nodes {
+			c.Nodes = append(c.Nodes, exportedNode{Op: v.Ops[n.Op].Name, Attrs: named(v.NodeAttrs, n.Attrs)})
 		}
-		for _, e := range net.cells[position].edges {
+		for _, e := range net.cells[i].edges {
 			c.Edges = append(c.Edges, [2]int{e.From, e.To})
 		}
-		cells[position] = c
 	}
 	g := fuse.NewGraph[T]()
 	encoded, _ := m.encode(g, in)
@@ -162,7 +176,7 @@ func (m *model[T]) generate(nodes *feature.Nodes, v *plugins.Vocabulary, net *ne
 	if err != nil {
 		return nil, err
 	}
-	if err := json.NewEncoder(w).Encode(all); err != nil {
+	if err := json.NewEncoder(w).Encode(exported{cells}); err != nil {
 		return nil, err
 	}
 	if err := z.Close(); err != nil {

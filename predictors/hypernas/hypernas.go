@@ -37,8 +37,8 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 		Source:  "Lv et al., HyperNAS, arXiv 2509.18151",
 		Notes: []string{
 			"the paper's code is unreleased: encoder, global encoding, hypernetwork and adaptive loss as the paper gives them",
-			"open in the paper and chosen by ablation: dead operations removed, layer normalization, self loops, sum pooling, AdamW with one cycle",
-			"ours: three networks averaged (members=1 for one)",
+			"ours: dead operations removed, layer normalization, self loops, three networks averaged (members=1 for one)",
+			"open in the paper: sum pooling, the regressor, AdamW with one cycle, 300 epochs; options say where each default comes from",
 			"auxiliary images are the project's generated training images, or those that aux names; target networks have 4 channels on 8 x 8 pixels",
 		},
 		Options:        plugins.DescribeOptions(defaults()),
@@ -61,7 +61,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 	if err := plugins.SetOptions(&o, t.Options); err != nil {
 		return nil, err
 	}
-	if err := o.check(); err != nil {
+	if err := o.check(t.Options); err != nil {
 		return nil, err
 	}
 	rows := t.Batch.Len()
@@ -86,12 +86,12 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 	if err := checkSize(o.Members * parameterCount(&o, nodes.Dim(), reader.proxy, set)); err != nil {
 		return nil, err
 	}
-	exports := o.Export != "" && set != nil
-	if exports {
-		if err := makeExport(o.Export); err != nil {
+	folder := ""
+	if o.Export != "" && set != nil {
+		if folder, err = makeExport(o.Export, t.Seed); err != nil {
 			return nil, err
 		}
-		defer os.Remove(o.Export) // which it won't unless it is empty
+		defer os.Remove(folder) // which it won't unless it is empty
 	}
 	e := newEnsemble(nodes, reader.read, &t.Batch, t.Labels)
 	for k := range o.Members {
@@ -100,8 +100,8 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 			return nil, err
 		}
 	}
-	if exports {
-		if err := e.members[0].export(ctx, o.Export, nodes, &p.vocabulary, e.networks); err != nil {
+	if folder != "" {
+		if err := e.members[0].export(ctx, folder, nodes, &p.vocabulary, e.networks, e.cells); err != nil {
 			return nil, err
 		}
 	}

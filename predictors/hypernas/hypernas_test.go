@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -65,23 +66,31 @@ func TestOddSpaces(t *testing.T) {
 		cases["without weights"].Vocabulary.Ops[i].Kind = plugins.KindSkip
 	}
 	for name, training := range cases {
-		training.Options = map[string]string{"epochs": "3", "width": "16", "target_images": "16", "aux_pool": "16"}
-		p := hypernas.New()
-		fitted, err := p.Fit(t.Context(), training)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if got, want := len(fitted.Warnings) > 0, name == "without weights"; got != want {
-			t.Errorf("%s: warnings %q", name, fitted.Warnings)
-		}
-		test := small(40).Batch
-		got, err := p.Predict(t.Context(), &test)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		for _, v := range got {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				t.Errorf("%s: got %v", name, got)
+		for _, c := range []struct {
+			predictor plugins.Predictor
+			options   map[string]string
+			warns     bool
+		}{
+			{hypernas.New(), map[string]string{"epochs": "3", "width": "16", "target_images": "16", "aux_pool": "16"}, name == "without weights"},
+			{hypernas.NewPlus(), map[string]string{"steps": "3", "judge_steps": "3", "width": "16", "judge_images": "16", "aux_pool": "32"}, name == "one label"},
+		} {
+			training.Options = c.options
+			fitted, err := c.predictor.Fit(t.Context(), training)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if (len(fitted.Warnings) > 0) != c.warns {
+				t.Errorf("%s: warnings %q", name, fitted.Warnings)
+			}
+			test := small(40).Batch
+			got, err := c.predictor.Predict(t.Context(), &test)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for _, v := range got {
+				if math.IsNaN(v) || math.IsInf(v, 0) {
+					t.Errorf("%s: got %v", name, got)
+				}
 			}
 		}
 	}
@@ -91,6 +100,12 @@ func TestMistakes(t *testing.T) {
 	training := small(1)
 	if _, err := hypernas.New().Predict(t.Context(), &training.Batch); !errors.Is(err, plugins.ErrNotFitted) {
 		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
+	}
+	for _, silent := range []map[string]string{{"loss": "sum", "q": "2"}, {"hypernetwork": "false", "aux_pool": "64"}} {
+		training.Options = silent
+		if _, err := hypernas.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+			t.Errorf("%v: got %v, want ErrOption", silent, err)
+		}
 	}
 	for name, value := range map[string]string{
 		"global": "yes", "q": "0.5", "width": "0", "layers": "0", "hidden": "0", "dropout": "1", "epochs": "0", "batch": "0", "rate": "0", "decay": "-1",
@@ -105,6 +120,18 @@ func TestMistakes(t *testing.T) {
 	training.Options = map[string]string{"target_images": "0"}
 	if _, err := hypernas.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
 		t.Errorf("target_images=0: got %v, want ErrOption", err)
+	}
+	p := hypernas.New()
+	training.Options = map[string]string{"epochs": "1", "target_images": "16", "aux_pool": "16"}
+	if _, err := p.Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	training.Options["epochs"] = "0"
+	if _, err := p.Fit(t.Context(), training); err == nil {
+		t.Error("no epochs: no error")
+	}
+	if _, err := p.Predict(t.Context(), &training.Batch); !errors.Is(err, plugins.ErrNotFitted) {
+		t.Errorf("after a fit that failed: got %v, want ErrNotFitted", err)
 	}
 	training.Options, training.Labels = nil, training.Labels[:1]
 	if _, err := hypernas.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrInput) {
@@ -170,7 +197,7 @@ func TestExport(t *testing.T) {
 		{"cell0.node1.conv.weight": "(4, 4, 3, 3,)", "stem.weight": "(4, 4, 3, 3,)", "classifier.weights": "(4, 10,)", "classifier.bias": "(10,)"},
 		{"cell0.node1.conv.weight": "(4, 4, 1, 1,)", "cell0.node2.conv.weight": "(4, 4, 1, 1,)"},
 	} {
-		z, err := zip.OpenReader(filepath.Join(folder, fmt.Sprintf("architecture-%04d.npz", i)))
+		z, err := zip.OpenReader(filepath.Join(folder, "seed-0000000000000000", fmt.Sprintf("architecture-%04d.npz", i)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -189,6 +216,42 @@ func TestExport(t *testing.T) {
 			t.Errorf("architecture %d: architecture.json is %s (%v)", i, text, err)
 		}
 	}
+	// The longest sequence decides which cells are evaluated: of twelve with four
+	// evaluated 0, 3, 6 and 9, of which one of five has two.
+	training := small(1)
+	for i, cells := range []int{5, 12} {
+		step := training.Batch.Networks[i].Sequence[0]
+		training.Batch.Networks[i].Sequence = slices.Repeat([]plugins.Step{step}, cells)
+	}
+	training.Options = map[string]string{"epochs": "1", "members": "1", "export": folder}
+	training.Seed = 1
+	if _, err := create().Fit(t.Context(), training); err != nil {
+		t.Fatal(err)
+	}
+	z, err := zip.OpenReader(filepath.Join(folder, "seed-0000000000000001", "architecture-0000.npz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	var file struct {
+		Cells []struct {
+			Evaluated bool
+			Nodes     []struct{ Weights []string }
+		}
+	}
+	text, err := fs.ReadFile(z, "architecture.json")
+	if err == nil {
+		err = json.Unmarshal(text, &file)
+	}
+	if err != nil || len(file.Cells) != 5 {
+		t.Fatalf("%d cells of 5 (%v)", len(file.Cells), err)
+	}
+	for i, c := range file.Cells {
+		if want := i%3 == 0; c.Evaluated != want || (len(c.Nodes[1].Weights) > 0) != want {
+			t.Errorf("cell %d: %+v, want it evaluated: %t", i, c, want)
+		}
+	}
+
 	for name, options := range map[string]map[string]string{
 		"there already": {"export": folder}, "relative": {"export": "weights"}, "nothing to export": {"export": folder + "2", "hypernetwork": "false"},
 	} {

@@ -184,5 +184,5 @@ func (j *judge) parameters() []*fuse.Parameter[float32] {
 
 // pretrain trains the judge on batches of a sample.
 func (j *judge) pretrain(ctx context.Context, from *sample, rng *rand.Rand, log *slog.Logger) error {
-	return pretrainOn(ctx, j, j.o, j.o.JudgeSteps, from, rng, log)
+	return pretrainOn(ctx, j, j.o, j.o.JudgeSteps, j.cells, from, rng, log)
 }

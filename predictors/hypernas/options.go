@@ -8,35 +8,36 @@ import (
 	"github.com/hypernas/hypernas/predictors/feature"
 )
 
-// options are what a user may choose. Doc comments of the package say where
-// each default comes from.
+// options are what a user may choose. Their texts end with where the default
+// comes from: the paper; left open there, and if so settled by an ablation; or
+// ours. The package's comment says more.
 type options struct {
-	Global        string  `option:"global" doc:"what the nodes of a cell learn of the cells before it" choices:"on,positional,off"`
-	Hypernetwork  bool    `option:"hypernetwork" doc:"train on auxiliary images too; false is the paper's HyperNAS-P"`
-	Loss          string  `option:"loss" doc:"how the losses of both tasks are joined: the adaptive loss, or their sum, which has no q" choices:"adaptive,sum"`
-	Q             float64 `option:"q" doc:"power of the adaptive loss"`
-	Attached      bool    `option:"attached" doc:"let the gradient pass through the power of the adaptive loss"`
-	Rank          float64 `option:"rank" doc:"weight of a pairwise ranking loss beside the squared error"`
-	Prune         bool    `option:"prune" doc:"remove dead operations first"`
-	Norm          bool    `option:"norm" doc:"normalize after each graph layer"`
-	Loops         bool    `option:"loops" doc:"give every node an edge to itself"`
-	Pool          string  `option:"pool" doc:"how a cell's nodes are pooled" choices:"sum,mean"`
-	Width         int     `option:"width" doc:"width of the encoder"`
-	Layers        int     `option:"layers" doc:"number of graph layers"`
-	Hidden        int     `option:"hidden" doc:"width of the regressor's and the hypernetwork's hidden layers"`
-	Dropout       float64 `option:"dropout" doc:"probability of dropout in the regressor"`
-	Epochs        int     `option:"epochs" doc:"passes over the training set"`
-	Batch         int     `option:"batch" doc:"architectures in a training step"`
-	Rate          float64 `option:"rate" doc:"highest learning rate of the one-cycle schedule"`
-	Decay         float64 `option:"decay" doc:"weight decay of AdamW"`
-	Members       int     `option:"members" doc:"independently trained networks whose predictions are averaged"`
-	TargetBatch   int     `option:"target_batch" doc:"architectures of a step whose target network is evaluated"`
-	TargetCells   int     `option:"target_cells" doc:"most cells in a target network; a longer sequence is thinned out evenly"`
-	TargetWidth   int     `option:"target_width" doc:"channels of the target network"`
-	TargetImages  int     `option:"target_images" doc:"auxiliary images in a step, a multiple of 16"`
-	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 (fetched by hypernas data get cifar10), or a folder of data_batch_*.bin in CIFAR-10's binary form, by its absolute path"`
-	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all, a multiple of target_images"`
-	Export        string  `option:"export" doc:"folder, by its absolute path, that is made for the weights that the first network generates for the labelled architectures: files for numpy.load; none if empty"`
+	Global        string  `option:"global" doc:"what the nodes of a cell learn of the cells before it (paper)" choices:"on,positional,off"`
+	Hypernetwork  bool    `option:"hypernetwork" doc:"train on auxiliary images too; false is the paper's HyperNAS-P (paper)"`
+	Loss          string  `option:"loss" doc:"how the losses of both tasks are joined: the adaptive loss, or their sum, which has no q (paper)" choices:"adaptive,sum"`
+	Q             float64 `option:"q" doc:"power of the adaptive loss (paper)"`
+	Attached      bool    `option:"attached" doc:"let the gradient pass through the power of the adaptive loss (open; by ablation)"`
+	Rank          float64 `option:"rank" doc:"weight of a pairwise ranking loss beside the squared error (ours; off)"`
+	Prune         bool    `option:"prune" doc:"remove dead operations first (ours)"`
+	Norm          bool    `option:"norm" doc:"normalize after each graph layer (ours)"`
+	Loops         bool    `option:"loops" doc:"give every node an edge to itself (ours)"`
+	Pool          string  `option:"pool" doc:"how a cell's nodes are pooled (open; by ablation)" choices:"sum,mean"`
+	Width         int     `option:"width" doc:"width of the encoder (open)"`
+	Layers        int     `option:"layers" doc:"number of graph layers (paper)"`
+	Hidden        int     `option:"hidden" doc:"width of the regressor's and the hypernetwork's hidden layers (open)"`
+	Dropout       float64 `option:"dropout" doc:"probability of dropout in the regressor (open)"`
+	Epochs        int     `option:"epochs" doc:"passes over the training set (open; by ablation)"`
+	Batch         int     `option:"batch" doc:"architectures in a training step (open)"`
+	Rate          float64 `option:"rate" doc:"highest learning rate of the one-cycle schedule (open)"`
+	Decay         float64 `option:"decay" doc:"weight decay of AdamW (open)"`
+	Members       int     `option:"members" doc:"independently trained networks whose predictions are averaged (ours)"`
+	TargetBatch   int     `option:"target_batch" doc:"architectures of a step whose target network is evaluated (open)"`
+	TargetCells   int     `option:"target_cells" doc:"most cells in a target network; a longer sequence is thinned out evenly (open)"`
+	TargetWidth   int     `option:"target_width" doc:"channels of the target network (open)"`
+	TargetImages  int     `option:"target_images" doc:"auxiliary images in a step, a multiple of 16 (open)"`
+	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 (fetched by hypernas data get cifar10), or a folder of data_batch_*.bin in CIFAR-10's binary form, by its absolute path (paper, which has CIFAR-10)"`
+	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all, a multiple of target_images (open)"`
+	Export        string  `option:"export" doc:"folder, by its absolute path, in which each trial makes one, named by its seed, for the weights that the first network generates for the labelled architectures: files for numpy.load; none if empty (paper)"`
 }
 
 // defaults returns the recipe.
@@ -50,9 +51,17 @@ func defaults() options {
 	}
 }
 
-// check returns an error wrapping plugins.ErrOption if a value makes no sense.
-func (o *options) check() error {
+// check returns an error wrapping plugins.ErrOption if a value makes no sense, or
+// one that was given.
+func (o *options) check(given map[string]string) error {
 	if err := cmp.Or(
+		checkSilence(
+			given,
+			silence{"hypernetwork=false", !o.Hypernetwork, []string{
+				"loss", "q", "attached", "target_batch", "target_cells", "target_width", "target_images", "aux", "aux_pool",
+			}},
+			silence{"loss=sum", o.Loss == "sum", []string{"q", "attached"}},
+		),
 		feature.CheckRange("width", o.Width, 1, 1024),
 		feature.CheckRange("layers", o.Layers, 1, 32),
 		feature.CheckRange("hidden", o.Hidden, 1, 1024),
@@ -80,6 +89,27 @@ func (o *options) check() error {
 func checkMultiple(name string, value, low, top, of int) error {
 	if err := feature.CheckRange(name, value, low, top); err != nil || value%of != 0 {
 		return fmt.Errorf("%w: %s=%d; it takes %d to %d, in multiples of %d", plugins.ErrOption, name, value, low, top, of)
+	}
+	return nil
+}
+
+// silence is options that say nothing beside the value of another, where it is in
+// force.
+type silence struct {
+	value   string
+	inForce bool
+	options []string
+}
+
+// checkSilence returns an error wrapping plugins.ErrOption if a given option says
+// nothing: two rows of a table would then be called differently and be the same.
+func checkSilence(given map[string]string, rules ...silence) error {
+	for _, r := range rules {
+		for _, name := range r.options {
+			if _, ok := given[name]; ok && r.inForce {
+				return fmt.Errorf("%w: %s says nothing beside %s", plugins.ErrOption, name, r.value)
+			}
+		}
 	}
 	return nil
 }

@@ -19,7 +19,8 @@ import (
 // change.
 const PlusVersion = 3
 
-// plusOptions are what a user of hypernas-plus may choose.
+// plusOptions are what a user of hypernas-plus may choose. All defaults are ours,
+// the paper's parts are options of a judge.
 type plusOptions struct {
 	Label         string  `option:"label" doc:"transform of the labels before the fit; warp learns it" choices:"warp,rank-gauss,z-score"`
 	Head          string  `option:"head" doc:"what makes a value of that: the process with the forest; the judges' encoders trained on, on the labels, as hypernas is; or the loss alone, without labels (the paper's HyperNAS-H)" choices:"process,network,loss"`
@@ -119,7 +120,7 @@ func (*Plus) Describe(context.Context) (plugins.Description, error) {
 		Summary: "Gaussian process on groups of features and on the embedding of encoders pretrained without labels, with a forest beside it",
 		Source:  "this project, from the ideas of Lv et al., HyperNAS, arXiv 2509.18151",
 		Notes: []string{
-			"ours: gp-warp's process, with embeddings as one more group; six encoders are HyperNAS's, pretrained to predict costs and totals of operations",
+			"ours: gp-warp's process, with embeddings as one more group; six encoders have HyperNAS's graph layers and are pretrained to predict costs, every other one totals of operations too",
 			"ours: one more encoder is HyperNAS's whole, pretrained with its hypernetwork; the loss of the networks that it generates and its prediction are a group of features",
 			"ours: a random forest on the same features, weighted by 5-fold cross-validation",
 			"embedding=false and forest=false together are gp-warp",
@@ -141,10 +142,17 @@ func readPlusOptions(given map[string]string) (plusOptions, error) {
 	if err := o.check(); err != nil {
 		return o, err
 	}
-	for _, name := range []string{"label", "forest", "members", "use", "steps", "trees", "iterations"} {
-		if _, ok := given[name]; ok && o.Head != "process" {
-			return o, fmt.Errorf("%w: %s says nothing to head=%s, which works on judges alone", plugins.ErrOption, name, o.Head)
-		}
+	judges := []string{"use", "global", "shuffled", "judge_steps", "target_batch", "aux", "aux_pool", "judge_images"}
+	if err := checkSilence(
+		given,
+		silence{"head=" + o.Head, o.Head != "process", []string{"label", "forest", "members", "use", "steps", "trees", "iterations"}},
+		silence{"embedding=false", !o.Embedding, append(judges, "members", "judges", "width", "layers", "steps", "batch", "rate", "decay")},
+		silence{"judges=0", o.Judges == 0, judges},
+		silence{"members=0", o.Members == 0, []string{"steps"}},
+		silence{"use=embedding", o.Use == "embedding", []string{"judge_images"}},
+		silence{"forest=false", !o.Forest, []string{"trees"}},
+	); err != nil {
+		return o, err
 	}
 	switch o.Head {
 	case "network": // judges' encoders and nothing else

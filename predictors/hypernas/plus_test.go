@@ -46,7 +46,7 @@ func TestPlusWithoutItsPartsIsGPWarp(t *testing.T) {
 	training, test, _ := plugintest.Deal(t, 30)
 	training.Pool = test
 	want := predictions(t, gp.NewWarp(), training, &test)
-	training.Options = little("embedding", "false", "forest", "false")
+	training.Options = map[string]string{"embedding": "false", "forest": "false"}
 	if got := predictions(t, hypernas.NewPlus(), training, &test); !slices.Equal(got, want) {
 		t.Errorf("got %v, want gp-warp's %v", got[:3], want[:3])
 	}
@@ -176,11 +176,20 @@ func TestPlusMistakes(t *testing.T) {
 	}
 	for name, value := range map[string]string{
 		"label": "raw", "head": "tail", "members": "33", "width": "0", "layers": "0", "steps": "0", "batch": "0", "rate": "0",
-		"decay": "-1", "trees": "0", "iterations": "0", "embedding": "maybe", "forest": "2", "depth": "2",
+		"decay": "-1", "judges": "9", "judge_steps": "0", "target_batch": "1", "use": "all", "global": "no", "aux": "here", "aux_pool": "8", "judge_images": "8", "trees": "0", "iterations": "0", "embedding": "maybe", "forest": "2", "depth": "2",
 	} {
 		training.Options = map[string]string{name: value}
 		if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
 			t.Errorf("%s=%s: got %v, want ErrOption", name, value, err)
+		}
+	}
+	for _, silent := range []map[string]string{
+		{"embedding": "false", "members": "3"}, {"judges": "0", "shuffled": "true"}, {"members": "0", "steps": "9"},
+		{"use": "embedding", "judge_images": "32"}, {"forest": "false", "trees": "9"}, {"steps": "100000", "batch": "4096"},
+	} {
+		training.Options = silent
+		if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
+			t.Errorf("%v: got %v, want ErrOption", silent, err)
 		}
 	}
 	training.Options = map[string]string{"members": "0", "judges": "0"}

@@ -122,7 +122,8 @@ func (s *sample) draw(count int, rng *rand.Rand) []example {
 type structural struct {
 	*encoder[float32]
 	features int
-	slots    int // parts of architectures that a step can have
+	distinct int // parts of the pool
+	longest  int // parts of an architecture, at most
 	task     structuralTask
 }
 
@@ -156,10 +157,17 @@ func (t *structuralTask) addLoss(b *fit.Builder, h *gorgonia.Node, rows int) (se
 	}
 }
 
-// pretrainOn trains an encoder on so many batches of a sample. It logs ten times.
-func pretrainOn(ctx context.Context, m fit.Model[example], o *plusOptions, steps int, from *sample, rng *rand.Rand, log *slog.Logger) error {
-	return fit.Train(ctx, m, from.draw(steps*o.Batch, rng), nil, fit.Options{
-		Epochs: 1, Batch: o.Batch, Rate: fit.OneCycle(o.Rate, warmup), Adam: fuse.AdamOptions{Decay: o.Decay, Clip: clip},
+// pretrainOn trains an encoder on so many batches of a sample. Batches are smaller
+// than o.Batch where adjacency matrices of an example's so many graphs would hold
+// more than sixteen million numbers. It logs ten times.
+func pretrainOn(ctx context.Context, m fit.Model[example], o *plusOptions, steps, graphs int, from *sample, rng *rand.Rand, log *slog.Logger) error {
+	nodes := 1
+	for i := range from.examples {
+		nodes = max(nodes, m.Size(&from.examples[i]))
+	}
+	batch := min(o.Batch, max((1<<24)/(graphs*nodes*nodes), 2))
+	return fit.Train(ctx, m, from.draw(steps*batch, rng), nil, fit.Options{
+		Epochs: 1, Batch: batch, Rate: fit.OneCycle(o.Rate, warmup), Adam: fuse.AdamOptions{Decay: o.Decay, Clip: clip},
 		LogStep: func(step, steps int, loss float64) {
 			if step%max(steps/10, 1) == 0 {
 				log.Info("hypernas-plus: pretraining", "step", step, "steps", steps, "loss", loss)
@@ -172,7 +180,7 @@ func pretrainOn(ctx context.Context, m fit.Model[example], o *plusOptions, steps
 func newStructural(o *plusOptions, j *joiner, targets int, rng *rand.Rand) *structural {
 	return &structural{
 		encoder: newEncoder[float32](j.dim(), o.Width, o.Layers, true, rng), features: j.dim(),
-		slots: min(len(j.parts), o.Batch*j.longest), task: newTask(rng, o.Width, targets),
+		distinct: len(j.parts), longest: j.longest, task: newTask(rng, o.Width, targets),
 	}
 }
 
@@ -193,14 +201,15 @@ func (p *part) size() int { return fit.Pad(p.count, 4) }
 // Build implements [fit.Model], for training. Parts that architectures of a step
 // have in common are computed once.
 func (s *structural) Build(b *fit.Builder, rows, nodes int) (prediction *gorgonia.Node, set func(int, *example)) {
-	z, setPart := s.parts(b, s.slots, nodes)
-	counts, count := b.Input("counts", rows, s.slots)
+	slots := min(s.distinct, rows*s.longest)
+	z, setPart := s.parts(b, slots, nodes)
+	counts, count := b.Input("counts", rows, slots)
 	h := b.Apply(&kern.Share[float32]{}, z, counts)
 	setTargets := s.task.addLoss(b, h, rows)
-	slots := make(map[*part]int)
+	slotOf := make(map[*part]int)
 	return h, func(k int, e *example) {
 		if k == 0 {
-			clear(slots)
+			clear(slotOf)
 			clear(count)
 		}
 		setTargets(k, e)
@@ -208,13 +217,13 @@ func (s *structural) Build(b *fit.Builder, rows, nodes int) (prediction *gorgoni
 			return
 		}
 		for _, p := range e.graph {
-			slot, there := slots[p]
+			slot, there := slotOf[p]
 			if !there {
-				slot = len(slots)
-				slots[p] = slot
+				slot = len(slotOf)
+				slotOf[p] = slot
 				setPart(slot, p)
 			}
-			count[k*s.slots+slot]++
+			count[k*slots+slot]++
 		}
 	}
 }
@@ -266,5 +275,5 @@ func (s *structural) pretrain(ctx context.Context, o *plusOptions, from *sample,
 	if s.task.targets == 0 {
 		return nil // nothing varies
 	}
-	return pretrainOn(ctx, s, o, o.Steps, from, rng, log)
+	return pretrainOn(ctx, s, o, o.Steps, s.longest, from, rng, log)
 }
