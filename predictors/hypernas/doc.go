@@ -119,10 +119,13 @@
 // hypernetwork, is pretrained on
 // L_hyper + .3 L_loss + L_struct: the target networks' cross-entropy, the error of
 // what it predicts of that, standardized within a step and detached, and the same
-// costs and counts. What they say is given to the Gaussian process of gp-warp:
-// their embeddings as a group with a kernel of its own, and the loss of the
-// generated networks beside its prediction as one more group of the product
-// kernel, which the forest sees too. With head=network the judges are trained on,
+// costs and counts. What they say is given to the Gaussian process of gp-warp: the
+// embeddings of the six as a group with a kernel of its own, and the loss of the
+// networks that the judge generates beside its prediction as one more group of the
+// product kernel, which the forest sees too (use=both adds the judge's embedding;
+// on tuning splits that changed nothing but AutoFormer tiny, for the worse).
+// A pretraining knows the losses of the first 20,000 architectures of the pool; of
+// others they are computed when they are predicted. With head=network the judges are trained on,
 // on the labels, as hypernas is; with head=loss they judge alone, the paper's
 // HyperNAS-H. See [plusOptions] and gp's Config.
 package hypernas

@@ -50,7 +50,7 @@ type plusOptions struct {
 func plusDefaults() plusOptions {
 	return plusOptions{
 		Label: "warp", Head: "process", Embedding: true, Forest: true,
-		Members: 6, Judges: 1, Use: "both", Global: "on",
+		Members: 6, Judges: 1, Use: "losses", Global: "on",
 		Width: 64, Layers: 3, Steps: 300, JudgeSteps: 1000, Batch: 64, TargetBatch: 8,
 		Auxiliary: auxGenerated, AuxiliaryPool: 640, JudgeImages: 64,
 		Rate: 3e-3, Decay: 1e-4, Trees: 200, Iterations: 100,
@@ -121,7 +121,7 @@ func (*Plus) Describe(context.Context) (plugins.Description, error) {
 		Source:  "this project, from the ideas of Lv et al., HyperNAS, arXiv 2509.18151",
 		Notes: []string{
 			"ours: gp-warp's process, with embeddings as one more group; six encoders have HyperNAS's graph layers and are pretrained to predict costs, every other one totals of operations too",
-			"ours: one more encoder is HyperNAS's whole, pretrained with its hypernetwork; the loss of the networks that it generates and its prediction are a group of features",
+			"ours: one more encoder is HyperNAS's whole, pretrained with its hypernetwork; the loss of the networks that it generates and its prediction are a group of features (use=both adds its embedding)",
 			"ours: a random forest on the same features, weighted by 5-fold cross-validation",
 			"embedding=false and forest=false together are gp-warp",
 			"head=network trains the judges' encoders as hypernas does by default: 300 epochs, with its rate, decay and dropout",
