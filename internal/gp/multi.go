@@ -15,9 +15,9 @@ type Config struct {
 	// Dims holds the number of columns of each group of features, at least 1.
 	// Groups are expected at a mean squared distance of 1 (feature.Scaling).
 	Dims []int
-	// Embedding says that the last group is a learned embedding: it has a
-	// kernel of its own beside the product of the others.
-	Embedding bool
+	// Embeddings is how many of the groups, the last, are learned embeddings: each
+	// has a kernel of its own beside the product of the others.
+	Embeddings int
 	// Warp says that labels are raw, and their warp is learned. Without it
 	// labels are taken as they are, and should have mean 0 and deviation 1.
 	Warp bool
@@ -60,9 +60,9 @@ const (
 // The kernel is
 //
 //	v_P M52(sqrt(sum_g d_g^2 / l_g^2)) + sum_g v_g 2<x_g, x_g'>
-//	  + v_E M52(d_E / l_E) + v_E' 2<x_E, x_E'> + 1 + noise,
+//	  + sum_E v_E M52(d_E / l_E) + v_E' 2<x_E, x_E'> + 1 + noise,
 //
-// where g runs over the groups but the embedding, d_g is the distance in a
+// where E runs over the embeddings and g over the other groups, d_g is the distance in a
 // group and M52 the Matern kernel of order 5/2.
 type Model struct {
 	config Config
@@ -76,32 +76,23 @@ type Model struct {
 }
 
 // params names the parts of a vector of parameters, all logarithms, in the
-// order of the reference (testdata/gp_warp.py): v_P, l_g, v_g; with an
-// embedding v_E, l_E, v_E'; noise; with a warp a, b.
+// order of the reference (testdata/gp_warp.py): v_P, l_g, v_g; for each embedding
+// v_E, l_E, v_E'; noise; with a warp a, b.
 type params struct {
-	groups    int // of the product kernel
-	embedding bool
-	warp      bool
+	groups     int // of the product kernel
+	embeddings int
+	warp       bool
 }
 
 func (c *Config) params() params {
-	p := params{groups: len(c.Dims), embedding: c.Embedding, warp: c.Warp}
-	if c.Embedding {
-		p.groups--
-	}
-	return p
+	return params{groups: len(c.Dims) - c.Embeddings, embeddings: c.Embeddings, warp: c.Warp}
 }
 
 func (p *params) product() int         { return 0 }
 func (p *params) length(g int) int     { return 1 + g }
 func (p *params) linear(g int) int     { return 1 + p.groups + g }
-func (p *params) embeddingMatern() int { return 1 + 2*p.groups }
-func (p *params) noise() int {
-	if p.embedding {
-		return 4 + 2*p.groups
-	}
-	return 1 + 2*p.groups
-}
+func (p *params) embedding(e int) int  { return 1 + 2*p.groups + 3*e }
+func (p *params) noise() int           { return p.embedding(p.embeddings) }
 func (p *params) warps() int { return p.noise() + 1 }
 func (p *params) count() int {
 	if p.warp {
@@ -120,8 +111,8 @@ func (p *params) prior() (mean, sd []float64) {
 		set(p.length(g), .7, 1)
 		set(p.linear(g), math.Log(.5/float64(p.groups)), 1.5)
 	}
-	if p.embedding {
-		e := p.embeddingMatern()
+	for k := range p.embeddings {
+		e := p.embedding(k)
 		set(e, math.Log(.3), 1.5)
 		set(e+1, .7, 1)
 		set(e+2, math.Log(.3), 1.5)
@@ -150,7 +141,7 @@ type posterior struct {
 	// Scratch.
 	t, tRate, gainRate, alpha []float64
 	r2, slope, kernel, weight triangle
-	slopeE                    triangle
+	slopesE                   []triangle
 	factor                    *factorization
 }
 
@@ -166,8 +157,8 @@ func newPosterior(c *Config, rows [][]float64, u []float64) *posterior {
 	}
 	p.t, p.tRate, p.gainRate, p.alpha = make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
 	p.r2, p.slope, p.kernel, p.weight = newTriangle(n), newTriangle(n), newTriangle(n), newTriangle(n)
-	if p.embedding {
-		p.slopeE = newTriangle(n)
+	for range p.embeddings {
+		p.slopesE = append(p.slopesE, newTriangle(n))
 	}
 	return p
 }
@@ -216,13 +207,18 @@ func (p *posterior) kernelAt(theta []float64) {
 	if p.groups > 0 {
 		maternTo(p.kernel, p.slope, p.r2, math.Exp(theta[p.product()]))
 	}
-	if p.embedding {
-		e := p.embeddingMatern()
-		floats.AddScaled(p.kernel, math.Exp(theta[e+2]), p.inners[p.groups])
-		copy(p.r2, p.distances[p.groups])
-		floats.Scale(math.Exp(-2*theta[e+1]), p.r2)
-		maternTo(p.kernel, p.slopeE, p.r2, math.Exp(theta[e]))
+	for k := range p.embeddings {
+		e := p.embedding(k)
+		floats.AddScaled(p.kernel, math.Exp(theta[e+2]), p.inners[p.groups+k])
+		p.embeddingDistances(theta, k)
+		maternTo(p.kernel, p.slopesE[k], p.r2, math.Exp(theta[e]))
 	}
+}
+
+// embeddingDistances writes the scaled squared distances in embedding k to r2.
+func (p *posterior) embeddingDistances(theta []float64, k int) {
+	copy(p.r2, p.distances[p.groups+k])
+	floats.Scale(math.Exp(-2*theta[p.embedding(k)+1]), p.r2)
 }
 
 // at is the objective: the negative logarithm of the posterior at theta, up to
@@ -249,13 +245,13 @@ func (p *posterior) at(theta, grad []float64) float64 {
 	} else {
 		grad[p.product()] = 0
 	}
-	if p.embedding {
-		e := p.embeddingMatern()
-		// r2 still holds the embedding's.
-		grad[e] = .5 * sumMatern(p.weight, p.slopeE, p.r2)
-		floats.Mul(p.slopeE, p.weight)
-		grad[e+1] = .5 * floats.Dot(p.slopeE, p.r2)
-		grad[e+2] = .5 * math.Exp(theta[e+2]) * floats.Dot(p.weight, p.inners[p.groups])
+	for k := range p.embeddings {
+		e := p.embedding(k)
+		p.embeddingDistances(theta, k)
+		grad[e] = .5 * sumMatern(p.weight, p.slopesE[k], p.r2)
+		floats.Mul(p.slopesE[k], p.weight)
+		grad[e+1] = .5 * floats.Dot(p.slopesE[k], p.r2)
+		grad[e+2] = .5 * math.Exp(theta[e+2]) * floats.Dot(p.weight, p.inners[p.groups+k])
 	}
 	grad[p.noise()] = .5 * trace * noise
 	if p.warp {
@@ -280,10 +276,10 @@ func (p *posterior) at(theta, grad []float64) float64 {
 
 // maternSum returns the sum of weight times the product kernel.
 func (p *posterior) maternSum(theta []float64) float64 {
-	if !p.embedding {
+	if p.embeddings == 0 {
 		return sumMatern(p.weight, p.slope, p.r2)
 	}
-	// r2 was overwritten with the embedding's: build it again in scratch.
+	// r2 was overwritten with an embedding's: build it again in scratch.
 	r2 := p.kernel
 	clear(r2)
 	for g := range p.groups {
@@ -396,7 +392,7 @@ func (m *Model) kernelOf(ctx context.Context, f *factorization) error {
 	return nil
 }
 
-// Theta returns the logarithms of the parameters: v_P, l_g, v_g, then with an
+// Theta returns the logarithms of the parameters: v_P, l_g, v_g, then for each
 // embedding v_E, l_E, v_E', then noise, then with a warp a and b.
 func (m *Model) Theta() []float64 { return slices.Clone(m.theta) }
 
@@ -468,14 +464,14 @@ func (m *Model) kernelTo(s *scratch, rows [][]float64, from, size, n int) []floa
 		z := s.block[:predictRows*d]
 		clear(z[copy(z, rows[g][from*d:(from+size)*d]):])
 		productsTo(products, z, m.rows[g], d, n)
-		e := p.embeddingMatern()
 		linear, length := p.linear(g), p.length(g)
-		if g == p.groups {
-			// The product kernel is complete; the embedding's is by itself.
-			if p.groups > 0 {
-				maternTo(kernel, slope, r2, math.Exp(m.theta[p.product()]))
+		if g >= p.groups {
+			// What was before is complete; an embedding's kernel is by itself.
+			if g > 0 {
+				maternTo(kernel, slope, r2, math.Exp(m.theta[p.variance(g-1)]))
 			}
 			clear(r2)
+			e := p.embedding(g - p.groups)
 			linear, length = e+2, e+1
 		}
 		floats.AddScaled(kernel, 2*math.Exp(m.theta[linear]), products)
@@ -487,10 +483,15 @@ func (m *Model) kernelTo(s *scratch, rows [][]float64, from, size, n int) []floa
 			}
 		}
 	}
-	v := p.product()
-	if p.embedding {
-		v = p.embeddingMatern()
-	}
-	maternTo(kernel, slope, r2, math.Exp(m.theta[v]))
+	maternTo(kernel, slope, r2, math.Exp(m.theta[p.variance(len(m.config.Dims)-1)]))
 	return kernel
+}
+
+// variance is the place of the variance of the Matern kernel that group g belongs
+// to.
+func (p *params) variance(g int) int {
+	if g < p.groups {
+		return p.product()
+	}
+	return p.embedding(g - p.groups)
 }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"gonum.org/v1/gonum/mat"
 )
 
 // warpCase is a case of testdata/cases.json, which testdata/make_cases.py wrote
@@ -46,7 +48,10 @@ func warpCases(t testing.TB) []warpCase {
 		if c.Embedding != nil {
 			names = append(names, *c.Embedding)
 		}
-		c.config = Config{Embedding: c.Embedding != nil, Warp: true}
+		c.config = Config{Warp: true}
+		if c.Embedding != nil {
+			c.config.Embeddings = 1
+		}
 		for _, name := range names {
 			x, d := scaled(c.Raw[name], slices.Contains(c.CenterOnly, name))
 			c.config.Dims = append(c.config.Dims, d)
@@ -314,4 +319,100 @@ func predictError(t *testing.T, c warpCase, rows [][]float64) error {
 	}
 	_, err = m.Predict(t.Context(), rows)
 	return err
+}
+
+// TestTwoEmbeddings compares the gradient with central differences, and the
+// predictions with the definition: each embedding has a kernel of its own.
+func TestTwoEmbeddings(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	c := Config{Dims: []int{2, 3, 2, 4}, Embeddings: 2, Warp: true}
+	const n, m = 12, 5
+	draw := func(n int) [][]float64 {
+		rows := make([][]float64, len(c.Dims))
+		for g, d := range c.Dims {
+			for range n * d {
+				rows[g] = append(rows[g], rng.NormFloat64()/math.Sqrt(2*float64(d)))
+			}
+		}
+		return rows
+	}
+	rows, test := draw(n), draw(m)
+	labels := make([]float64, n)
+	for i := range labels {
+		labels[i] = rows[0][2*i] - rows[2][2*i] + .5*rows[3][4*i] + .1*rng.NormFloat64()
+	}
+	u := make([]float64, n)
+	robustTo(u, labels)
+	p := newPosterior(&c, rows, u)
+	if got, want := len(p.mean), 1+2*2+2*3+1+2; got != want {
+		t.Fatalf("%d parameters, want %d", got, want)
+	}
+	theta, grad, scratch := slices.Clone(p.mean), make([]float64, len(p.mean)), make([]float64, len(p.mean))
+	for i := range theta {
+		theta[i] += .3 * rng.NormFloat64()
+	}
+	p.at(theta, grad)
+	const h = 1e-5
+	for i := range theta {
+		x := theta[i]
+		theta[i] = x + h
+		up := p.at(theta, scratch)
+		theta[i] = x - h
+		down := p.at(theta, scratch)
+		theta[i] = x
+		if want := (up - down) / (2 * h); math.Abs(grad[i]-want) > 1e-6*(1+math.Abs(want)) {
+			t.Errorf("parameter %d: derivative %v, want %v", i, grad[i], want)
+		}
+	}
+
+	model, err := Fit(t.Context(), c, rows, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := model.Predict(t.Context(), test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	th := model.Theta()
+	v := func(i int) float64 { return math.Exp(th[i]) }
+	matern := func(r2 float64) float64 {
+		s := math.Sqrt(5 * r2)
+		return (1 + s + s*s/3) * math.Exp(-s)
+	}
+	kernel := func(a [][]float64, i int, b [][]float64, j int) float64 {
+		distance, inner := make([]float64, 4), make([]float64, 4)
+		for g, d := range c.Dims {
+			for k := range d {
+				x, y := a[g][i*d+k], b[g][j*d+k]
+				distance[g] += (x - y) * (x - y)
+				inner[g] += x * y
+			}
+		}
+		return v(0)*matern(distance[0]/v(1)/v(1)+distance[1]/v(2)/v(2)) + v(3)*2*inner[0] + v(4)*2*inner[1] +
+			v(5)*matern(distance[2]/v(6)/v(6)) + v(7)*2*inner[2] + v(8)*matern(distance[3]/v(9)/v(9)) + v(10)*2*inner[3] + 1
+	}
+	k := mat.NewSymDense(n, nil)
+	for i := range n {
+		for j := range i + 1 {
+			k.SetSym(i, j, kernel(rows, i, rows, j))
+		}
+		k.SetSym(i, i, k.At(i, i)+v(11)+jitter)
+	}
+	var cholesky mat.Cholesky
+	var alpha mat.VecDense
+	if !cholesky.Factorize(k) {
+		t.Fatal("the kernel is not positive definite")
+	}
+	if err := cholesky.SolveVecTo(&alpha, mat.NewVecDense(n, model.Labels())); err != nil {
+		t.Fatal(err)
+	}
+	for j := range m {
+		want := 0.0
+		for i := range n {
+			want += alpha.AtVec(i) * kernel(test, j, rows, i)
+		}
+		if math.Abs(got[j]-want) > 1e-8 {
+			t.Errorf("row %d: got %v, want %v", j, got[j], want)
+		}
+	}
 }

@@ -27,7 +27,7 @@ func (l *looks) Err() error {
 func unfit(n int) (*Model, *posterior, *Isotropic) {
 	c, rows, y := many(n)
 	c.Dims = append(c.Dims, 1)
-	c.Embedding, rows = true, append(rows, slices.Clone(rows[1]))
+	c.Embeddings, rows = 1, append(rows, slices.Clone(rows[1]))
 	p := newPosterior(&c, rows, y)
 	m := &Model{config: c, theta: p.mean, rows: rows}
 	for g, d := range c.Dims {

@@ -25,7 +25,7 @@ import (
 type embedder struct {
 	o       *plusOptions
 	set     *auxiliary // D_aux, nil without judges
-	joiner  *joiner
+	joiners []*joiner
 	members []*structural
 	judges  []*judge
 	// known holds the losses that judges found for the pool, by what they read;
@@ -34,9 +34,11 @@ type embedder struct {
 	// said holds, by what they read, what judges make of architectures: each an
 	// embedding and the loss that it predicts.
 	said map[fingerprint][]float32
-	// embedding scales the pooled nodes of all encoders side by side; losses
+	// embeddings scale the pooled nodes of encoders side by side, one for each
+	// joiner, those of judges in the last; losses
 	// scales, for each judge, the loss that it predicts and the loss.
-	embedding, losses feature.Scaling
+	embeddings []feature.Scaling
+	losses     feature.Scaling
 
 	readings             []*fit.Evaluator[*part]   // of members
 	evaluators, verdicts []*fit.Evaluator[example] // of judges
@@ -76,7 +78,28 @@ func (n *network) fingerprint() (f fingerprint) {
 	return f
 }
 
-// embedded is how many columns the embedding has before scaling.
+// spans returns where the columns of each embedding begin, and the end.
+func (e *embedder) spans() []int {
+	starts := make([]int, len(e.joiners)+1)
+	for _, m := range e.members {
+		for k := m.joiner + 1; k < len(starts); k++ {
+			starts[k] += e.o.Width
+		}
+	}
+	starts[len(e.joiners)] = e.embedded()
+	return starts
+}
+
+// columns returns columns from to to of rows of the given width.
+func columns(rows []float64, width, from, to int) []float64 {
+	var some []float64
+	for at := 0; at < len(rows); at += width {
+		some = append(some, rows[at+from:at+to]...)
+	}
+	return some
+}
+
+// embedded is how many columns all embeddings have before scaling.
 func (e *embedder) embedded() int {
 	if e.o.Use == "both" || e.o.Use == "embedding" {
 		return (len(e.members) + len(e.judges)) * e.o.Width
@@ -97,7 +120,7 @@ func (e *embedder) valued() int {
 // v, and D_aux, nil without judges.
 func newEmbedder(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary) *embedder {
 	some := seen(pool)
-	return &embedder{o: o, set: set, joiner: newJoiner(v, some.Networks), known: make(map[fingerprint][]float32), said: make(map[fingerprint][]float32)}
+	return &embedder{o: o, set: set, joiners: newJoiners(v, some.Networks), known: make(map[fingerprint][]float32), said: make(map[fingerprint][]float32)}
 }
 
 // pretrain trains encoders on a pool, which must follow v: members, of which
@@ -105,11 +128,15 @@ func newEmbedder(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set
 // judges.
 func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, seed uint64, log *slog.Logger) (*embedder, error) {
 	e := newEmbedder(o, v, pool, set)
-	from, err := newSample(ctx, v, e.joiner, pool)
+	from, err := newSample(ctx, v, e.joiners, pool)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSize(o.Members * (encoderCount(e.joiner.dim(), o.Width, o.Layers) + headCount(o.Width, from.targets()))); err != nil {
+	dim := 0
+	for _, j := range e.joiners {
+		dim = max(dim, j.dim())
+	}
+	if err := checkSize(o.Members * (encoderCount(dim, o.Width, o.Layers) + headCount(o.Width, from.targets()))); err != nil {
 		return nil, err
 	}
 	// All judges are drawn first: one that is too large is refused before others
@@ -129,7 +156,7 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 		if k%2 == 1 && from.costs > 0 {
 			targets = from.costs
 		}
-		m := newStructural(o, e.joiner, targets, rng)
+		m := newStructural(o, k, e.joiners, targets, rng)
 		if err := m.pretrain(ctx, o, from, rng, log.With("encoder", k+1, "of", o.Members+o.Judges)); err != nil {
 			return nil, err
 		}
@@ -153,8 +180,12 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 	if err != nil {
 		return nil, err
 	}
-	if width := e.embedded(); width > 0 {
-		e.embedding = feature.NewScaling(embedding, width, false)
+	spans := e.spans()
+	e.embeddings = make([]feature.Scaling, len(e.joiners))
+	for k := range e.embeddings {
+		if from, to := spans[k], spans[k+1]; to > from {
+			e.embeddings[k] = feature.NewScaling(columns(embedding, e.embedded(), from, to), to-from, false)
+		}
 	}
 	if each := e.valued(); each > 0 {
 		e.losses = feature.NewScaling(losses, each, false)
@@ -185,10 +216,16 @@ func (e *embedder) values(ctx context.Context, examples []example) (embedding, l
 	embedding, losses = make([]float64, n*width), make([]float64, n*each)
 	for i := range examples {
 		row := embedding[i*width : (i+1)*width]
-		for _, p := range examples[i].graph {
-			for k, x := range p.said {
-				row[k] += float64(x)
+		at := 0
+		for _, g := range examples[i].graphs {
+			numbers := 0
+			for _, p := range g {
+				numbers = len(p.said)
+				for k, x := range p.said {
+					row[at+k] += float64(x)
+				}
 			}
+			at += numbers
 		}
 		said := e.said[examples[i].fingerprint]
 		if said == nil {
@@ -212,13 +249,15 @@ func (e *embedder) values(ctx context.Context, examples []example) (embedding, l
 
 // readParts has members read the parts of examples that they haven't read yet.
 func (e *embedder) readParts(ctx context.Context, examples []example) error {
-	var unread []*part
 	w := e.o.Width
+	unread := make([][]*part, len(e.joiners))
 	for i := range examples {
-		for _, p := range examples[i].graph {
-			if p.said == nil {
-				p.said = make([]float32, len(e.members)*w)
-				unread = append(unread, p)
+		for k, g := range examples[i].graphs {
+			for _, p := range g {
+				if p.said == nil {
+					p.said = []float32{}
+					unread[k] = append(unread[k], p)
+				}
 			}
 		}
 	}
@@ -226,15 +265,18 @@ func (e *embedder) readParts(ctx context.Context, examples []example) error {
 		if k == len(e.readings) {
 			e.readings = append(e.readings, fit.NewEvaluator(reading{m}))
 		}
-		own := make([]float64, len(unread)*w)
-		if err := e.readings[k].PredictTo(ctx, own, unread); err != nil {
-			for _, p := range unread {
+		parts := unread[m.joiner]
+		own := make([]float64, len(parts)*w)
+		if err := e.readings[k].PredictTo(ctx, own, parts); err != nil {
+			for _, p := range slices.Concat(unread...) {
 				p.said = nil
 			}
 			return err
 		}
-		for i, p := range unread {
-			copyTo(p.said[k*w:(k+1)*w], own[i*w:(i+1)*w])
+		for i, p := range parts {
+			for _, x := range own[i*w : (i+1)*w] {
+				p.said = append(p.said, float32(x))
+			}
 		}
 	}
 	return nil
@@ -299,19 +341,27 @@ func copyTo(dst []float32, src []float64) {
 	}
 }
 
-// rows returns the scaled embeddings and losses of the rows of b.
-func (e *embedder) rows(ctx context.Context, b *plugins.Batch) (embedding, losses []float64, err error) {
-	if embedding, losses, err = e.raw(ctx, b); err != nil {
+// rows returns the scaled embeddings, those that have columns, and losses of the
+// rows of b.
+func (e *embedder) rows(ctx context.Context, b *plugins.Batch) (embeddings [][]float64, losses []float64, err error) {
+	embedding, losses, err := e.raw(ctx, b)
+	if err != nil {
 		return nil, nil, err
 	}
-	return scaled(&e.embedding, embedding, e.embedded()), scaled(&e.losses, losses, e.valued()), nil
+	spans := e.spans()
+	for k := range e.embeddings {
+		if s, from, to := &e.embeddings[k], spans[k], spans[k+1]; s.Dim() > 0 {
+			embeddings = append(embeddings, scaled(s, columns(embedding, e.embedded(), from, to), to-from))
+		}
+	}
+	return embeddings, scaled(&e.losses, losses, e.valued()), nil
 }
 
 // raw is rows before scaling.
 func (e *embedder) raw(ctx context.Context, b *plugins.Batch) (embedding, losses []float64, err error) {
 	examples := make([]example, b.Len())
 	for i := range examples {
-		examples[i].graph = e.joiner.read(&b.Networks[i])
+		examples[i].readBy(e.joiners, &b.Networks[i])
 		if len(e.judges) > 0 {
 			examples[i].judged(e.judges[0], &b.Networks[i])
 		}
@@ -333,12 +383,12 @@ func scaled(s *feature.Scaling, rows []float64, columns int) []float64 {
 }
 
 // magic begins an artifact; its number rises with the form.
-const magic = "hypernas-plus artifact 3\n"
+const magic = "hypernas-plus artifact 4\n"
 
 // encode returns the embedder as an artifact: the magic; the digest of D_aux,
 // zeros without judges; for each encoder, those with a hypernetwork last, its
 // parameters (see [fuse.AppendState]); the count of known losses, and the
-// fingerprint and losses of each; for both scalings the count of columns, their
+// fingerprint and losses of each; for all scalings the count of columns, their
 // indices, means and factors. All numbers are little-endian.
 func (e *embedder) encode() []byte {
 	digest := e.set.digest()
@@ -354,7 +404,7 @@ func (e *embedder) encode() []byte {
 		data = append(data, f[:]...)
 		data, _ = binary.Append(data, binary.LittleEndian, e.known[f])
 	}
-	for _, s := range []*feature.Scaling{&e.embedding, &e.losses} {
+	for _, s := range append(slices.Clone(e.embeddings), e.losses) {
 		data = binary.LittleEndian.AppendUint64(data, uint64(s.Dim()))
 		for _, column := range s.Columns {
 			data = binary.LittleEndian.AppendUint64(data, uint64(column))
@@ -390,8 +440,8 @@ func (e *embedder) decode(v *plugins.Vocabulary, pool *plugins.Batch, artifact [
 		return errors.New("it was made with other auxiliary images than aux names now: they changed since the pretraining; run with --force, which pretrains again, or into another folder")
 	}
 	rng := rand.New(rand.NewPCG(0, 0)) // every weight is read
-	for range e.o.Members {
-		m := newStructural(e.o, e.joiner, 1, rng)
+	for k := range e.o.Members {
+		m := newStructural(e.o, k, e.joiners, 1, rng)
 		if err := fuse.ReadState(r, m.parameters()); err != nil {
 			return err
 		}
@@ -428,8 +478,13 @@ func (e *embedder) decode(v *plugins.Vocabulary, pool *plugins.Batch, artifact [
 		e.known[f] = own
 	}
 	var err error
-	if e.embedding, err = readScaling(r, e.embedded()); err != nil {
-		return err
+	spans := e.spans()
+	for k := range e.joiners {
+		s, err := readScaling(r, spans[k+1]-spans[k])
+		if err != nil {
+			return err
+		}
+		e.embeddings = append(e.embeddings, s)
 	}
 	if e.losses, err = readScaling(r, e.valued()); err != nil {
 		return err

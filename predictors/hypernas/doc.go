@@ -113,14 +113,17 @@
 // # hypernas-plus
 //
 // The same parts, used without labels (ours). Six encoders of whole architectures
-// (of a chain's blocks, added up; of other spaces' cells, joined) are pretrained on
-// the first 20,000 architectures of the pool to predict costs, every other one
-// counts too; one judge, the encoder over the sequence of cells with its
-// hypernetwork, is pretrained on
+// are pretrained on the first 20,000 architectures of the pool to predict costs,
+// every other one counts too. Of spaces of cells all six read the joined cells; of
+// chains half read each block as a graph and add the blocks up, half read a row of
+// blocks. (On tuning splits the first gained nothing on MnasNet, the second nothing
+// on AutoFormer tiny; both together gain on both.) One judge, the encoder over the
+// sequence of cells with its hypernetwork, is pretrained on
 // L_hyper + .3 L_loss + L_struct: the target networks' cross-entropy, the error of
 // what it predicts of that, standardized within a step and detached, and the same
 // costs and counts. What they say is given to the Gaussian process of gp-warp: the
-// embeddings of the six as a group with a kernel of its own, and the loss of the
+// embeddings of those that read alike as a group with a kernel of its own, and the
+// loss of the
 // networks that the judge generates beside its prediction as one more group of the
 // product kernel, which the forest sees too (use=both adds the judge's embedding;
 // on tuning splits that changed nothing but AutoFormer tiny, for the worse).

@@ -44,7 +44,7 @@ func TestJudge(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(embedding, sameEmbedding) || !slices.Equal(losses, sameLosses) {
+		if !slices.EqualFunc(embedding, sameEmbedding, slices.Equal[[]float64]) || !slices.Equal(losses, sameLosses) {
 			t.Error("an artifact, or an architecture that is not known, gives other values")
 		}
 		if len(e.known) == 0 || e.losses.Dim() != 2 {

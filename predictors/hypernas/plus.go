@@ -298,8 +298,10 @@ func (p *Plus) config() gp.Config {
 	if p.losses() {
 		c.Dims = append(c.Dims, p.embedder.losses.Dim())
 	}
-	if p.embedder.embedding.Dim() > 0 {
-		c.Dims, c.Embedding = append(c.Dims, p.embedder.embedding.Dim()), true
+	for i := range p.embedder.embeddings {
+		if d := p.embedder.embeddings[i].Dim(); d > 0 {
+			c.Dims, c.Embeddings = append(c.Dims, d), c.Embeddings+1
+		}
 	}
 	return c
 }
@@ -315,14 +317,11 @@ func (p *Plus) rows(ctx context.Context, b *plugins.Batch) ([][]float64, error) 
 	if err != nil || p.embedder == nil {
 		return rows, err
 	}
-	embedding, losses, err := p.embedder.rows(ctx, b)
+	embeddings, losses, err := p.embedder.rows(ctx, b)
 	if p.losses() {
 		rows = append(rows, losses)
 	}
-	if p.embedder.embedding.Dim() > 0 {
-		rows = append(rows, embedding)
-	}
-	return rows, err
+	return append(rows, embeddings...), err
 }
 
 // folds of the cross-validation that weights process and forest. Fewer than two

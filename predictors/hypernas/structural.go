@@ -19,7 +19,7 @@ import (
 // example is an architecture that an encoder reads: a graph and, in
 // pretraining, what follows from it.
 type example struct {
-	graph graph
+	graphs []graph // one for each joiner
 	// network and fingerprint are what a judge reads of it, and is known by.
 	network     network
 	fingerprint fingerprint
@@ -41,7 +41,7 @@ type sample struct {
 // logarithms of the numbers that are known without training and the group of
 // features of that name) and totals, or the statistics of paths where there are
 // none; see [feature.Groups].
-func newSample(ctx context.Context, v *plugins.Vocabulary, j *joiner, pool *plugins.Batch) (*sample, error) {
+func newSample(ctx context.Context, v *plugins.Vocabulary, joiners []*joiner, pool *plugins.Batch) (*sample, error) {
 	some := pool.Slice(0, min(pool.Len(), structuralRows))
 	groups, err := feature.NewGroups(ctx, v, &some)
 	if err != nil {
@@ -55,7 +55,7 @@ func newSample(ctx context.Context, v *plugins.Vocabulary, j *joiner, pool *plug
 		if i%256 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		s.examples[i].graph = j.read(&some.Networks[i])
+		s.examples[i].readBy(joiners, &some.Networks[i])
 		groups.EncodeTo(features, &some.Networks[i], some.Row(i))
 		from := len(rows)
 		for _, x := range some.Row(i) {
@@ -91,6 +91,14 @@ func newSample(ctx context.Context, v *plugins.Vocabulary, j *joiner, pool *plug
 	return s, nil
 }
 
+// readBy sets the graphs of n.
+func (e *example) readBy(joiners []*joiner, n *plugins.Network) {
+	e.graphs = make([]graph, len(joiners))
+	for k, j := range joiners {
+		e.graphs[k] = j.read(n)
+	}
+}
+
 // unit returns a row that [feature.Scaling] has made with columns of variance 1.
 func unit(scaled []float64) []float32 {
 	factor := math.Sqrt(2 * float64(len(scaled)))
@@ -122,6 +130,7 @@ func (s *sample) draw(count int, rng *rand.Rand) []example {
 type structural struct {
 	*encoder[float32]
 	features int
+	joiner   int // that reads for it
 	distinct int // parts of the pool
 	longest  int // parts of an architecture, at most
 	task     structuralTask
@@ -176,10 +185,13 @@ func pretrainOn(ctx context.Context, m fit.Model[example], o *plusOptions, steps
 	}, rng)
 }
 
-// newStructural draws an encoder of what j reads.
-func newStructural(o *plusOptions, j *joiner, targets int, rng *rand.Rand) *structural {
+// newStructural draws member k, an encoder of what one of the joiners reads: the
+// first half of the members share the first.
+func newStructural(o *plusOptions, k int, joiners []*joiner, targets int, rng *rand.Rand) *structural {
+	at := k * len(joiners) / o.Members
+	j := joiners[at]
 	return &structural{
-		encoder: newEncoder[float32](j.dim(), o.Width, o.Layers, true, rng), features: j.dim(),
+		encoder: newEncoder[float32](j.dim(), o.Width, o.Layers, true, rng), features: j.dim(), joiner: at,
 		distinct: len(j.parts), longest: j.longest, task: newTask(rng, o.Width, targets),
 	}
 }
@@ -189,7 +201,7 @@ var _ fit.Model[example] = (*structural)(nil)
 // Size implements [fit.Model].
 func (s *structural) Size(e *example) int {
 	nodes := 0
-	for _, p := range e.graph {
+	for _, p := range e.graphs[s.joiner] {
 		nodes = max(nodes, p.size())
 	}
 	return nodes
@@ -216,7 +228,7 @@ func (s *structural) Build(b *fit.Builder, rows, nodes int) (prediction *gorgoni
 		if e == nil {
 			return
 		}
-		for _, p := range e.graph {
+		for _, p := range e.graphs[s.joiner] {
 			slot, there := slotOf[p]
 			if !there {
 				slot = len(slotOf)
