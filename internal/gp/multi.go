@@ -88,12 +88,12 @@ func (c *Config) params() params {
 	return params{groups: len(c.Dims) - c.Embeddings, embeddings: c.Embeddings, warp: c.Warp}
 }
 
-func (p *params) product() int         { return 0 }
-func (p *params) length(g int) int     { return 1 + g }
-func (p *params) linear(g int) int     { return 1 + p.groups + g }
-func (p *params) embedding(e int) int  { return 1 + 2*p.groups + 3*e }
-func (p *params) noise() int           { return p.embedding(p.embeddings) }
-func (p *params) warps() int { return p.noise() + 1 }
+func (p *params) product() int        { return 0 }
+func (p *params) length(g int) int    { return 1 + g }
+func (p *params) linear(g int) int    { return 1 + p.groups + g }
+func (p *params) embedding(e int) int { return 1 + 2*p.groups + 3*e }
+func (p *params) noise() int          { return p.embedding(p.embeddings) }
+func (p *params) warps() int          { return p.noise() + 1 }
 func (p *params) count() int {
 	if p.warp {
 		return p.noise() + 3

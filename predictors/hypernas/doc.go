@@ -116,19 +116,20 @@
 // are pretrained on the first 20,000 architectures of the pool to predict costs,
 // every other one counts too. Of spaces of cells all six read the joined cells; of
 // chains half read each block as a graph and add the blocks up, half read a row of
-// blocks. (On tuning splits the first gained nothing on MnasNet, the second nothing
-// on AutoFormer tiny; both together gain on both.) One judge, the encoder over the
-// sequence of cells with its hypernetwork, is pretrained on
-// L_hyper + .3 L_loss + L_struct: the target networks' cross-entropy, the error of
-// what it predicts of that, standardized within a step and detached, and the same
-// costs and counts. What they say is given to the Gaussian process of gp-warp: the
-// embeddings of those that read alike as a group with a kernel of its own, and the
-// loss of the
-// networks that the judge generates beside its prediction as one more group of the
-// product kernel, which the forest sees too (use=both adds the judge's embedding;
-// on tuning splits that changed nothing but AutoFormer tiny, for the worse).
-// A pretraining knows the losses of the first 20,000 architectures of the pool; of
-// others they are computed when they are predicted. With head=network the judges are trained on,
+// blocks. (On tuning splits the first alone gained half as much on MnasNet as the
+// second, which gained nothing on AutoFormer tiny; both together gain on both.) One
+// judge, the encoder over the sequence of cells with its hypernetwork, is pretrained
+// on L_hyper + .3 L_loss + L_struct: the target networks' cross-entropy, the error
+// of what it predicts of that, standardized within a step and detached, and the same
+// costs and counts.
+//
+// What they say is given to the Gaussian process of gp-warp: the embeddings of those
+// that read alike as a group with a kernel of its own, and the loss of the networks
+// that the judge generates beside its prediction as one more group of the product
+// kernel, which the forest sees too. (use=both adds the judge's embedding; on tuning
+// splits that changed nothing but AutoFormer tiny, for the worse.) A pretraining
+// knows the losses of the first 20,000 architectures of the pool; those of others
+// are computed when they are predicted. With head=network the judges are trained on,
 // on the labels, as hypernas is; with head=loss they judge alone, the paper's
 // HyperNAS-H. See [plusOptions] and gp's Config.
 package hypernas

@@ -184,8 +184,12 @@ func TestPlusMistakes(t *testing.T) {
 		}
 	}
 	for _, silent := range []map[string]string{
-		{"embedding": "false", "members": "3"}, {"judges": "0", "shuffled": "true"}, {"members": "0", "steps": "9"},
-		{"use": "embedding", "judge_images": "32"}, {"forest": "false", "trees": "9"}, {"steps": "100000", "batch": "4096"},
+		{"embedding": "false", "members": "3"},
+		{"judges": "0", "shuffled": "true"},
+		{"members": "0", "steps": "9"},
+		{"use": "embedding", "judge_images": "32"},
+		{"forest": "false", "trees": "9"},
+		{"steps": "100000", "batch": "4096"},
 	} {
 		training.Options = silent
 		if _, err := hypernas.NewPlus().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {

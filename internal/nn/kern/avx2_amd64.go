@@ -112,10 +112,15 @@ func firstAVX2(v vectorAVX2) uint32 { return firstBits(v.lo.GetLo()) }
 func storeFirstAVX2(v vectorAVX2, dst *float32) { *(*uint32)(unsafe.Pointer(dst)) = firstAVX2(v) }
 
 func (x vectorAVX2) Add(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Add(y.lo), x.hi.Add(y.hi)} }
+
 func (x vectorAVX2) Sub(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Sub(y.lo), x.hi.Sub(y.hi)} }
+
 func (x vectorAVX2) Mul(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Mul(y.lo), x.hi.Mul(y.hi)} }
+
 func (x vectorAVX2) Div(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Div(y.lo), x.hi.Div(y.hi)} }
+
 func (x vectorAVX2) Max(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Max(y.lo), x.hi.Max(y.hi)} }
+
 func (x vectorAVX2) Min(y vectorAVX2) vectorAVX2 { return vectorAVX2{x.lo.Min(y.lo), x.hi.Min(y.hi)} }
 func (x vectorAVX2) Sqrt() vectorAVX2            { return vectorAVX2{x.lo.Sqrt(), x.hi.Sqrt()} }
 

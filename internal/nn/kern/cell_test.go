@@ -99,7 +99,9 @@ func cellCases[T Float]() []gradientCase[T] {
 
 func TestCellGradients(t *testing.T) { testGradients(t, cellCases[float64]()) }
 
-func TestCellFloat32(t *testing.T) { testFloat32(t, cellCases[float64](), cellCases[float32](), "48ea1f7fccd2de41") }
+func TestCellFloat32(t *testing.T) {
+	testFloat32(t, cellCases[float64](), cellCases[float32](), "48ea1f7fccd2de41")
+}
 
 func TestCellShapeErrors(t *testing.T) {
 	testShapeErrors(t, cellCases[float32]())

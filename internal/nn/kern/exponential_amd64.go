@@ -8,7 +8,7 @@ package kern
 // remainder is 1e-8 there. Beyond most, e^x is infinite or 0.
 type exponential struct {
 	most, least, perLog2, high, low vector
-	series             [8]vector
+	series                          [8]vector
 }
 
 func newExponential() exponential {

@@ -47,7 +47,9 @@ func TestFlowTorch(t *testing.T) {
 
 func TestFlowGradients(t *testing.T) { testGradients(t, flowCases[float64]()) }
 
-func TestFlowFloat32(t *testing.T) { testFloat32(t, flowCases[float64](), flowCases[float32](), "e0fa62846d98b887") }
+func TestFlowFloat32(t *testing.T) {
+	testFloat32(t, flowCases[float64](), flowCases[float32](), "e0fa62846d98b887")
+}
 
 func TestFlowShapeErrors(t *testing.T) { testShapeErrors(t, flowCases[float32]()) }
 
