@@ -115,7 +115,8 @@
 // every other one counts too. Of spaces of cells all six read the joined cells; of
 // chains half read each block as a graph and add the blocks up, half read a row of
 // blocks. (On tuning splits the first alone gained half as much on MnasNet as the
-// second, which gained nothing on AutoFormer tiny; both together gain on both.) One
+// second, which gained nothing on AutoFormer tiny; both together gained on both. On
+// fresh splits of tiny nothing is left of that: docs/hypernas.md.) One
 // judge, the encoder over the sequence of cells with its hypernetwork, is pretrained
 // on L_hyper + .3 L_loss + L_struct: the target networks' cross-entropy, the error
 // of what it predicts of that, standardized within a step and detached, and the same
