@@ -42,7 +42,7 @@ type sample struct {
 // features of that name) and totals, or the statistics of paths where there are
 // none; see [feature.Groups].
 func newSample(ctx context.Context, v *plugins.Vocabulary, joiners []*joiner, pool *plugins.Batch) (*sample, error) {
-	some := pool.Slice(0, min(pool.Len(), structuralRows))
+	some := seen(pool)
 	groups, err := feature.NewGroups(ctx, v, &some)
 	if err != nil {
 		return nil, err
