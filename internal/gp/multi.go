@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/floats"
+
+	"github.com/hypernas/hypernas/internal/parallel"
 )
 
 // Config says what [Fit] fits.
@@ -427,18 +429,21 @@ func (m *Model) Predict(ctx context.Context, rows [][]float64) ([]float64, error
 	}
 	n := len(m.alpha)
 	means := make([]float64, count)
-	s := m.newScratch(n)
-	for from := 0; from < count; from += predictRows {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+	blocks := (count + predictRows - 1) / predictRows
+	scratch := make([]*scratch, parallel.Workers(blocks))
+	for i := range scratch {
+		scratch[i] = m.newScratch(n)
+	}
+	err := parallel.Each(blocks, func(worker, block int) error {
+		from := block * predictRows
 		size := min(predictRows, count-from)
-		kernel := m.kernelTo(s, rows, from, size, n)
+		kernel := m.kernelTo(scratch[worker], rows, from, size, n)
 		for i := range size {
 			means[from+i] = floats.Dot(kernel[i*n:(i+1)*n], m.alpha) + constant*m.sum
 		}
-	}
-	return means, nil
+		return ctx.Err()
+	})
+	return means, err
 }
 
 // scratch is what computing some rows of the kernel takes.

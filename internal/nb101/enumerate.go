@@ -3,10 +3,9 @@ package nb101
 import (
 	"fmt"
 	"math/bits"
-	"runtime"
-	"sync"
 
 	"github.com/hypernas/hypernas/internal/dag"
+	"github.com/hypernas/hypernas/internal/parallel"
 )
 
 // Enumerate returns every module of at most maxVertices vertices once: of
@@ -129,7 +128,7 @@ func appendLabelings(dst []Module, edges Module, n int, automorphisms [][MaxVert
 // module, on every core.
 func Hashes(modules []Module) []Hash {
 	hashes := make([]Hash, len(modules))
-	parallel(len(modules), func(lo, hi int) {
+	inPieces(len(modules), func(lo, hi int) {
 		var h hasher
 		for i := lo; i < hi; i++ {
 			hashes[i] = h.hash(modules[i])
@@ -142,7 +141,7 @@ func Hashes(modules []Module) []Hash {
 // Module.Graph for what distinguishes them.
 func Identities(modules []Module) []dag.Identity {
 	identities := make([]dag.Identity, len(modules))
-	parallel(len(modules), func(lo, hi int) {
+	inPieces(len(modules), func(lo, hi int) {
 		var identifier dag.Identifier
 		for i := lo; i < hi; i++ {
 			id, err := identifier.Identify(modules[i].Graph())
@@ -155,13 +154,12 @@ func Identities(modules []Module) []dag.Identity {
 	return identities
 }
 
-// parallel calls work on the pieces of 0 to n, as many at once as there are
-// cores.
-func parallel(n int, work func(lo, hi int)) {
-	var wait sync.WaitGroup
-	pieces := runtime.GOMAXPROCS(0)
-	for piece := range pieces {
-		wait.Go(func() { work(n*piece/pieces, n*(piece+1)/pieces) })
-	}
-	wait.Wait()
+// inPieces calls work on the pieces of 0 to n, one for each processor, at once.
+func inPieces(n int, work func(lo, hi int)) {
+	pieces := parallel.Workers(n)
+	// A piece has no error.
+	_ = parallel.Each(pieces, func(_, piece int) error {
+		work(n*piece/pieces, n*(piece+1)/pieces)
+		return nil
+	})
 }

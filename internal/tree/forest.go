@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/hypernas/hypernas/internal/parallel"
 )
 
 // ForestOptions say how the trees of a forest grow.
@@ -83,23 +82,16 @@ func FitForest(ctx context.Context, x *mat.Dense, y []float64, o ForestOptions) 
 	floats.AddConst(-y[0], centered)
 
 	f := &Forest{ensemble{trees: make([]nodes, o.Trees), base: y[0], scale: 1 / float64(o.Trees), cols: len(data.cuts)}}
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), o.Trees) {
-		group.Go(func() {
-			g := newGrower(data, centered, &o)
-			for ctx.Err() == nil {
-				t := int(next.Add(1)) - 1
-				if t >= o.Trees {
-					return
-				}
-				f.trees[t] = g.grow(ctx, rand.New(rand.NewPCG(o.Seed, uint64(t))))
-			}
-		})
+	growers := make([]*grower, parallel.Workers(o.Trees))
+	for i := range growers {
+		growers[i] = newGrower(data, centered, &o)
 	}
-	group.Wait()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	err = parallel.Each(o.Trees, func(worker, t int) error {
+		f.trees[t] = growers[worker].grow(ctx, rand.New(rand.NewPCG(o.Seed, uint64(t))))
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, err
 	}
 	return f, nil
 }

@@ -2,13 +2,11 @@ package feature
 
 import (
 	"context"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/hypernas/hypernas/internal/parallel"
 	"github.com/hypernas/hypernas/plugins"
 )
 
@@ -22,26 +20,21 @@ const blockRows = 128
 // single one of zeros. The error is the context's.
 func (s *Set) Blocks(ctx context.Context, b *plugins.Batch, f func(lo int, x *mat.Dense)) error {
 	d := s.Dim()
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), (b.Len()+blockRows-1)/blockRows) {
-		group.Go(func() {
-			x := make([]float64, blockRows*max(d, 1))
-			for ctx.Err() == nil {
-				lo := int(next.Add(blockRows)) - blockRows
-				if lo >= b.Len() {
-					return
-				}
-				rows := mat.NewDense(min(blockRows, b.Len()-lo), max(d, 1), x[:min(blockRows, b.Len()-lo)*max(d, 1)])
-				for i := range rows.RawMatrix().Rows {
-					s.EncodeTo(rows.RawRowView(i)[:d], &b.Networks[lo+i], b.Row(lo+i))
-				}
-				f(lo, rows)
-			}
-		})
+	blocks := (b.Len() + blockRows - 1) / blockRows
+	memory := make([][]float64, parallel.Workers(blocks))
+	for i := range memory {
+		memory[i] = make([]float64, blockRows*max(d, 1))
 	}
-	group.Wait()
-	return ctx.Err()
+	return parallel.Each(blocks, func(worker, block int) error {
+		lo := block * blockRows
+		count := min(blockRows, b.Len()-lo)
+		rows := mat.NewDense(count, max(d, 1), memory[worker][:count*max(d, 1)])
+		for i := range count {
+			s.EncodeTo(rows.RawRowView(i)[:d], &b.Networks[lo+i], b.Row(lo+i))
+		}
+		f(lo, rows)
+		return ctx.Err()
+	})
 }
 
 // Dense returns the features of all rows of b, of which there is one at least,

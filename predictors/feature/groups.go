@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"github.com/hypernas/hypernas/internal/parallel"
 	"github.com/hypernas/hypernas/plugins"
 )
 
@@ -167,11 +168,11 @@ func (g *Groups) EncodeTo(dst []float64, n *plugins.Network, numbers []float64) 
 func (g *Groups) Matrix(ctx context.Context, b *plugins.Batch) ([]float64, error) {
 	d := g.Dim()
 	x := make([]float64, b.Len()*d)
-	for i := range b.Len() {
-		if i%256 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+	err := parallel.Each((b.Len()+blockRows-1)/blockRows, func(_, block int) error {
+		for i := block * blockRows; i < min((block+1)*blockRows, b.Len()); i++ {
+			g.EncodeTo(x[i*d:(i+1)*d], &b.Networks[i], b.Row(i))
 		}
-		g.EncodeTo(x[i*d:(i+1)*d], &b.Networks[i], b.Row(i))
-	}
-	return x, nil
+		return ctx.Err()
+	})
+	return x, err
 }

@@ -161,20 +161,24 @@ func (s *ScaledGroups) Dims() []int {
 // Rows returns for each group the scaled features of all rows of b, a row
 // after the other. Its error is the context's.
 func (s *ScaledGroups) Rows(ctx context.Context, b *plugins.Batch) ([][]float64, error) {
+	x, err := s.groups.Matrix(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	return s.Scale(x), nil
+}
+
+// Scale returns what Rows does of the rows of x, which [Groups.Matrix] made.
+func (s *ScaledGroups) Scale(x []float64) [][]float64 {
 	rows := make([][]float64, len(s.scalings))
 	for g := range rows {
-		rows[g] = make([]float64, b.Len()*s.scalings[g].Dim())
-	}
-	row := make([]float64, s.groups.Dim())
-	for i := range b.Len() {
-		if i%256 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		s.groups.EncodeTo(row, &b.Networks[i], b.Row(i))
-		for g := range rows {
-			d := s.scalings[g].Dim()
-			s.scalings[g].To(rows[g][i*d:(i+1)*d], row[s.from[g]:s.to[g]])
+		width := s.groups.Dim()
+		count := len(x) / width
+		d := s.scalings[g].Dim()
+		rows[g] = make([]float64, count*d)
+		for i := range count {
+			s.scalings[g].To(rows[g][i*d:(i+1)*d], x[i*width+s.from[g]:i*width+s.to[g]])
 		}
 	}
-	return rows, nil
+	return rows
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/hypernas/hypernas/internal/nn/fit"
 	"github.com/hypernas/hypernas/internal/nn/fuse"
+	"github.com/hypernas/hypernas/internal/parallel"
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
 )
@@ -90,9 +91,13 @@ func (e *embedder) spans() []int {
 	return starts
 }
 
-// columns returns columns from to to of rows of the given width.
+// columns returns columns from to to of rows of the given width; all of them are
+// the rows themselves.
 func columns(rows []float64, width, from, to int) []float64 {
-	var some []float64
+	if to-from == width {
+		return rows
+	}
+	some := make([]float64, 0, len(rows)/width*(to-from))
 	for at := 0; at < len(rows); at += width {
 		some = append(some, rows[at+from:at+to]...)
 	}
@@ -123,9 +128,9 @@ func newEmbedder(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set
 	return &embedder{o: o, set: set, joiners: newJoiners(v, some.Networks), known: make(map[fingerprint][]float32), said: make(map[fingerprint][]float32)}
 }
 
-// pretrain trains encoders on a pool, which must follow v: members, of which
-// those of even number learn all targets, the others the costs alone, then
-// judges.
+// pretrain trains encoders on a pool, which must follow v, side by side where the
+// process has processors for it: judges, and members, of which those of even
+// number learn all targets, the others the costs alone.
 func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, seed uint64, log *slog.Logger) (*embedder, error) {
 	e := newEmbedder(o, v, pool, set)
 	from, err := newSample(ctx, v, e.joiners, pool)
@@ -139,42 +144,47 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 	if err := checkSize(o.Members * (encoderCount(dim, o.Width, o.Layers) + headCount(o.Width, from.targets()))); err != nil {
 		return nil, err
 	}
-	// All judges are drawn first: one that is too large is refused before others
+	// All encoders are drawn first: one that is too large is refused before others
 	// are trained.
 	some := seen(pool)
-	judges := make([]*judge, o.Judges)
 	orders := make([]*rand.Rand, o.Judges)
-	for k := range judges {
+	for k := range orders {
 		orders[k] = rand.New(rand.NewPCG(seed, judgeStream+uint64(k)<<32))
-		if judges[k], err = newJudge(o, v, some.Networks, from.targets(), set, orders[k]); err != nil {
+		j, err := newJudge(o, v, some.Networks, from.targets(), set, orders[k])
+		if err != nil {
 			return nil, err
+		}
+		if j == nil {
+			break // no weights to generate
+		}
+		e.judges = append(e.judges, j)
+	}
+	for i := range from.examples {
+		if len(e.judges) > 0 { // all judges read alike
+			from.examples[i].judged(e.judges[0], &some.Networks[i])
 		}
 	}
 	for k := range o.Members {
 		rng := rand.New(rand.NewPCG(seed, structuralStream+uint64(k)<<32))
+		orders = append(orders, rng)
 		targets := from.targets()
 		if k%2 == 1 && from.costs > 0 {
 			targets = from.costs
 		}
-		m := newStructural(o, k, e.joiners, targets, rng)
-		if err := m.pretrain(ctx, o, from, rng, log.With("encoder", k+1, "of", o.Members+o.Judges)); err != nil {
-			return nil, err
-		}
-		e.members = append(e.members, m)
+		e.members = append(e.members, newStructural(o, k, e.joiners, targets, rng))
 	}
-	for k, j := range judges {
-		if j == nil {
-			break // no weights to generate
+	// Judges take longest and come first.
+	all := len(e.judges) + o.Members
+	err = parallel.Each(all, func(_, i int) error {
+		log := log.With("encoder", i+1, "of", all)
+		if i < len(e.judges) {
+			return e.judges[i].pretrain(ctx, from, orders[i], log)
 		}
-		if k == 0 { // all judges read alike
-			for i := range from.examples {
-				from.examples[i].judged(j, &some.Networks[i])
-			}
-		}
-		if err := j.pretrain(ctx, from, orders[k], log.With("encoder", o.Members+k+1, "of", o.Members+o.Judges)); err != nil {
-			return nil, err
-		}
-		e.judges = append(e.judges, j)
+		k := i - len(e.judges)
+		return e.members[k].pretrain(ctx, o, from, orders[o.Judges+k], log)
+	})
+	if err != nil {
+		return nil, err
 	}
 	embedding, losses, err := e.values(ctx, from.examples)
 	if err != nil {
@@ -250,23 +260,29 @@ func (e *embedder) values(ctx context.Context, examples []example) (embedding, l
 // readParts has members read the parts of examples that they haven't read yet.
 func (e *embedder) readParts(ctx context.Context, examples []example) error {
 	w := e.o.Width
-	unread := make([][]*part, len(e.joiners))
+	numbers := make([]int, len(e.joiners)) // that the members say of a part
+	for _, m := range e.members {
+		numbers[m.joiner] += w
+	}
+	unread, most := make([][]*part, len(e.joiners)), 0
 	for i := range examples {
 		for k, g := range examples[i].graphs {
 			for _, p := range g {
 				if p.said == nil {
-					p.said = []float32{}
+					p.said = make([]float32, 0, numbers[k])
 					unread[k] = append(unread[k], p)
+					most = max(most, len(unread[k]))
 				}
 			}
 		}
 	}
+	all := make([]float64, most*w)
 	for k, m := range e.members {
 		if k == len(e.readings) {
 			e.readings = append(e.readings, fit.NewEvaluator(reading{m}))
 		}
 		parts := unread[m.joiner]
-		own := make([]float64, len(parts)*w)
+		own := all[:len(parts)*w]
 		if err := e.readings[k].PredictTo(ctx, own, parts); err != nil {
 			for _, p := range slices.Concat(unread...) {
 				p.said = nil

@@ -154,7 +154,7 @@ func (j verdict) Rows(nodes int) int {
 		maps += j.reader.proxy.repeats(at)
 	}
 	numbers := maps * j.o.JudgeImages * j.options.TargetWidth * auxiliarySide * auxiliarySide
-	return max(min(j.judge.Rows(nodes), (1<<25)/numbers), 1)
+	return max(min(j.judge.Rows(nodes), (1<<23)/numbers), 1)
 }
 
 // Build implements [fit.Model]. The prediction is the loss, [rows].

@@ -234,7 +234,7 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 		labels = make([]float64, len(t.Labels))
 		feature.LabelsTo(labels, t.Labels, o.Label)
 	}
-	rows, err := p.rows(ctx, &t.Batch)
+	raw, rows, err := p.rows(ctx, &t.Batch)
 	if err != nil {
 		return plugins.Fitted{}, err
 	}
@@ -243,7 +243,7 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 		return plugins.Fitted{}, err
 	}
 	if o.Forest {
-		err = p.addForest(ctx, t, config, rows)
+		err = p.addForest(ctx, t, config, raw, rows)
 	}
 	return plugins.Fitted{Warnings: append(warnings, gp.OnlyFirst(len(labels))...)}, err
 }
@@ -311,17 +311,27 @@ func (p *Plus) losses() bool {
 	return p.embedder != nil && p.embedder.losses.Dim() > 0
 }
 
-// rows returns what the process sees of the rows of b.
-func (p *Plus) rows(ctx context.Context, b *plugins.Batch) ([][]float64, error) {
-	rows, err := p.features.Rows(ctx, b)
-	if err != nil || p.embedder == nil {
-		return rows, err
+// rows returns what the forest sees of the rows of b, their features as they come
+// and the losses, and what the process sees of them.
+func (p *Plus) rows(ctx context.Context, b *plugins.Batch) (raw *mat.Dense, rows [][]float64, err error) {
+	x, err := p.features.Groups().Matrix(ctx, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, rows = mat.NewDense(b.Len(), p.features.Groups().Dim(), x), p.features.Scale(x)
+	if p.embedder == nil {
+		return raw, rows, nil
 	}
 	embeddings, losses, err := p.embedder.rows(ctx, b)
-	if p.losses() {
-		rows = append(rows, losses)
+	if err != nil {
+		return nil, nil, err
 	}
-	return append(rows, embeddings...), err
+	if p.losses() {
+		var all mat.Dense
+		all.Augment(raw, mat.NewDense(b.Len(), p.embedder.losses.Dim(), losses))
+		raw, rows = &all, append(rows, losses)
+	}
+	return raw, append(rows, embeddings...), nil
 }
 
 // folds of the cross-validation that weights process and forest. Fewer than two
@@ -330,17 +340,13 @@ const folds = 5
 
 // addForest fits a forest to the labels as the process sees them, and weights
 // both so that they come nearest to the labels of rows held out.
-func (p *Plus) addForest(ctx context.Context, t *plugins.Training, config gp.Config, rows [][]float64) error {
+func (p *Plus) addForest(ctx context.Context, t *plugins.Training, config gp.Config, raw *mat.Dense, rows [][]float64) (err error) {
 	labels := p.model.Labels()
 	n := len(labels)
 	if n < 2*folds {
 		return nil
 	}
-	x, err := p.raw(ctx, &t.Batch, rows)
-	if err != nil {
-		return err
-	}
-	x = x.Slice(0, n, 0, x.RawMatrix().Cols).(*mat.Dense)
+	x := raw.Slice(0, n, 0, raw.RawMatrix().Cols).(*mat.Dense)
 	// The warp stays that of the whole fit.
 	config.Warp = false
 	rng := rand.New(rand.NewPCG(t.Seed, forestStream))
@@ -403,25 +409,6 @@ func leastSquaresWeight(y, a, b []float64) float64 {
 		return 1
 	}
 	return min(max(above/below, 0), 1)
-}
-
-// raw returns what the forest sees of the rows of b: their features as they
-// come, not scaled, and the losses of rows, which are what the process sees of
-// them.
-func (p *Plus) raw(ctx context.Context, b *plugins.Batch, rows [][]float64) (*mat.Dense, error) {
-	groups := p.features.Groups()
-	x, err := groups.Matrix(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	features := mat.NewDense(b.Len(), groups.Dim(), x)
-	if !p.losses() {
-		return features, nil
-	}
-	d := p.embedder.losses.Dim()
-	var all mat.Dense
-	all.Augment(features, mat.NewDense(b.Len(), d, rows[len(p.features.Names())]))
-	return &all, nil
 }
 
 // pick returns the given rows of x, which have d columns.
@@ -503,7 +490,7 @@ func (p *Plus) lossTo(ctx context.Context, dst []float64, b *plugins.Batch) erro
 }
 
 func (p *Plus) predictTo(ctx context.Context, dst []float64, b *plugins.Batch) error {
-	rows, err := p.rows(ctx, b)
+	raw, rows, err := p.rows(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -515,12 +502,8 @@ func (p *Plus) predictTo(ctx context.Context, dst []float64, b *plugins.Batch) e
 	if p.forest == nil {
 		return nil
 	}
-	x, err := p.raw(ctx, b, rows)
-	if err != nil {
-		return err
-	}
 	leaves := make([]float64, len(dst))
-	p.forest.PredictTo(leaves, x)
+	p.forest.PredictTo(leaves, raw)
 	floats.Scale(p.weight, dst)
 	floats.AddScaled(dst, 1-p.weight, leaves)
 	return nil

@@ -3,8 +3,10 @@ package fit
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/hypernas/hypernas/internal/nn/fuse"
+	"github.com/hypernas/hypernas/internal/parallel"
 )
 
 const (
@@ -15,14 +17,20 @@ const (
 	evaluationRows  = 64
 	evaluationSize  = 1 << 10
 	evaluationCells = 1 << 20
-	// machines is how many sizes keep a network; with more sizes than that, the
-	// oldest one is built again.
+	// machines is how many sizes keep a network on a processor; with more sizes
+	// than that, the oldest one is built again.
 	machines = 8
 )
 
-// Evaluator predicts with a trained model. It is not for use by several
-// goroutines at once.
+// Evaluator predicts with a trained model, on as many processors as the process
+// has. It is not for use by several goroutines at once.
 type Evaluator[E any] struct {
+	model   Model[E]
+	workers []*worker[E]
+}
+
+// worker is the networks of one processor.
+type worker[E any] struct {
 	model    Model[E]
 	networks map[int]*network[E] // by size
 	order    []int               // its keys, oldest first
@@ -38,8 +46,12 @@ type network[E any] struct {
 
 // NewEvaluator returns an evaluator of m with the parameters that it has when
 // predictions are made.
-func NewEvaluator[E any](m Model[E]) *Evaluator[E] {
-	return &Evaluator[E]{model: m, networks: make(map[int]*network[E])}
+func NewEvaluator[E any](m Model[E]) *Evaluator[E] { return &Evaluator[E]{model: m} }
+
+// block is examples of one size that are evaluated at once.
+type block struct {
+	size int
+	rows []int
 }
 
 // PredictTo writes the prediction for each example to dst, which holds one
@@ -55,6 +67,17 @@ func (v *Evaluator[E]) PredictTo(ctx context.Context, dst []float64, examples []
 	if len(dst) != width*len(examples) {
 		panic("fit: length of destination is not a multiple of the number of examples")
 	}
+	blocks := v.blocks(examples)
+	for len(v.workers) < parallel.Workers(len(blocks)) {
+		v.workers = append(v.workers, &worker[E]{model: v.model, networks: make(map[int]*network[E])})
+	}
+	return parallel.Each(len(blocks), func(worker, i int) error {
+		return v.workers[worker].predictTo(ctx, dst, width, examples, blocks[i])
+	})
+}
+
+// blocks returns the examples, in blocks by size.
+func (v *Evaluator[E]) blocks(examples []E) (blocks []block) {
 	waiting := make(map[int][]int)
 	var sizes []int
 	for i := range examples {
@@ -65,54 +88,63 @@ func (v *Evaluator[E]) PredictTo(ctx context.Context, dst []float64, examples []
 		waiting[n] = append(waiting[n], i)
 	}
 	for _, size := range sizes {
-		n, err := v.network(size)
-		if err != nil {
-			return err
+		for rows := range slices.Chunk(waiting[size], rowsOf(v.model, size)) {
+			blocks = append(blocks, block{size, rows})
 		}
-		for rows := waiting[size]; len(rows) > 0; {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			block := rows[:min(len(rows), n.rows)]
-			rows = rows[len(block):]
-			for k, row := range block {
-				n.set(k, &examples[row])
-			}
-			n.Interrupt(ctx.Err)
-			err := n.machine.Run()
-			n.Interrupt(nil)
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			if err != nil {
-				return fmt.Errorf("evaluate network: %w", err)
-			}
-			out := n.machine.Output(0)
-			if len(out) != n.rows*width {
-				panic("fit: the model's predictions don't fill the destination")
-			}
-			for k, row := range block {
-				for i, x := range out[k*width : (k+1)*width] {
-					dst[row*width+i] = float64(x)
-				}
-			}
+	}
+	return blocks
+}
+
+// rowsOf returns how many examples of a size are evaluated at once.
+func rowsOf[E any](m Model[E], size int) int {
+	rows := min(evaluationRows, evaluationSize/max(size, 1), evaluationCells/max(size*size, 1))
+	if bounded, ok := m.(Bounded); ok {
+		rows = min(rows, bounded.Rows(size))
+	}
+	return max(rows, 1)
+}
+
+// predictTo writes the predictions of a block.
+func (w *worker[E]) predictTo(ctx context.Context, dst []float64, width int, examples []E, b block) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	n, err := w.network(b.size)
+	if err != nil {
+		return err
+	}
+	for k, row := range b.rows {
+		n.set(k, &examples[row])
+	}
+	n.Interrupt(ctx.Err)
+	err = n.machine.Run()
+	n.Interrupt(nil)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("evaluate network: %w", err)
+	}
+	out := n.machine.Output(0)
+	if len(out) != n.rows*width {
+		panic("fit: the model's predictions don't fill the destination")
+	}
+	for k, row := range b.rows {
+		for i, x := range out[k*width : (k+1)*width] {
+			dst[row*width+i] = float64(x)
 		}
 	}
 	return nil
 }
 
 // network returns the network for examples of a size.
-func (v *Evaluator[E]) network(size int) (*network[E], error) {
-	if n := v.networks[size]; n != nil {
+func (w *worker[E]) network(size int) (*network[E], error) {
+	if n := w.networks[size]; n != nil {
 		return n, nil
 	}
 	b := &Builder{Graph: fuse.NewGraph[float32]()}
-	n := &network[E]{Builder: b, rows: min(evaluationRows, evaluationSize/max(size, 1), evaluationCells/max(size*size, 1))}
-	if bounded, ok := v.model.(Bounded); ok {
-		n.rows = min(n.rows, bounded.Rows(size))
-	}
-	n.rows = max(n.rows, 1)
-	prediction, set := v.model.Build(b, n.rows, size)
+	n := &network[E]{Builder: b, rows: rowsOf(w.model, size)}
+	prediction, set := w.model.Build(b, n.rows, size)
 	if err := b.Err(); err != nil {
 		return nil, built(err)
 	}
@@ -124,10 +156,10 @@ func (v *Evaluator[E]) network(size int) (*network[E], error) {
 	if n.machine, err = fuse.NewMachine(b.Graph, prediction); err != nil {
 		return nil, built(err)
 	}
-	if len(v.order) == machines {
-		delete(v.networks, v.order[0])
-		v.order = v.order[1:]
+	if len(w.order) == machines {
+		delete(w.networks, w.order[0])
+		w.order = w.order[1:]
 	}
-	v.networks[size], v.order = n, append(v.order, size)
+	w.networks[size], w.order = n, append(w.order, size)
 	return n, nil
 }

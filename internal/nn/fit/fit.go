@@ -22,7 +22,9 @@ import (
 	"github.com/hypernas/hypernas/plugins"
 )
 
-// Model is a network on examples of type E.
+// Model is a network on examples of type E. An [Evaluator] builds one for each
+// processor, at the same time; a function that writes examples is called by one
+// goroutine at a time.
 type Model[E any] interface {
 	// Size returns the size of an example. The examples of a batch are padded
 	// to one size, so there should be few; see [Pad].

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	"gorgonia.org/gorgonia"
@@ -159,13 +160,16 @@ func TestTooLarge(t *testing.T) {
 // few is a model of which two rows are evaluated at once.
 type few struct {
 	*line
+	mutex sync.Mutex
 	built []int
 }
 
 func (m *few) Rows(int) int { return 2 }
 
 func (m *few) Build(b *fit.Builder, rows, size int) (*gorgonia.Node, func(int, *point)) {
+	m.mutex.Lock()
 	m.built = append(m.built, rows)
+	m.mutex.Unlock()
 	return m.line.Build(b, rows, size)
 }
 
@@ -180,7 +184,7 @@ func TestBounded(t *testing.T) {
 	if err := fit.NewEvaluator(m).PredictTo(t.Context(), got, examples); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(got, want) || !slices.Equal(m.built, []int{2, 2}) {
+	if !slices.Equal(got, want) || len(m.built) < 2 || slices.ContainsFunc(m.built, func(rows int) bool { return rows != 2 }) {
 		t.Errorf("got %v with networks of %v rows, want %v", got, m.built, want)
 	}
 }

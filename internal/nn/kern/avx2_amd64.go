@@ -133,6 +133,14 @@ func (x vectorAVX2) Greater(y vectorAVX2) laneMaskAVX2 {
 	return laneMaskAVX2{lo: x.lo.Greater(y.lo), hi: x.hi.Greater(y.hi), second: halfBytes}
 }
 
+func (x vectorAVX2) Equal(y vectorAVX2) laneMaskAVX2 {
+	return laneMaskAVX2{lo: x.lo.Equal(y.lo), hi: x.hi.Equal(y.hi), second: halfBytes}
+}
+
+func (x vectorAVX2) NotEqual(y vectorAVX2) laneMaskAVX2 {
+	return laneMaskAVX2{lo: x.lo.NotEqual(y.lo), hi: x.hi.NotEqual(y.hi), second: halfBytes}
+}
+
 // Masked returns x with 0 where mask doesn't count.
 func (x vectorAVX2) Masked(mask laneMaskAVX2) vectorAVX2 {
 	return vectorAVX2{x.lo.Masked(mask.lo), x.hi.Masked(mask.hi)}

@@ -250,6 +250,10 @@ func maximum[T Float](s []T, m maps, x, y int) (top [Lanes]T, at [Lanes]int) {
 
 // maximumTo adds to dst the 3x3 maximum of src with stride 1.
 func maximumTo[T Float](dst, src []T, m maps) {
+	if d, ok := vector32(dst); ok {
+		vec.maximumTo(d, as32(src), m)
+		return
+	}
 	for q := range m.g * m.c {
 		d, s := dst[q*m.plane():][:m.plane()], src[q*m.plane():][:m.plane()]
 		for o := range m.h * m.w {
@@ -263,6 +267,10 @@ func maximumTo[T Float](dst, src []T, m maps) {
 
 // maximumGradTo adds to dst the gradient of [maximumTo] with respect to src.
 func maximumGradTo[T Float](dst, gout, src []T, m maps) {
+	if d, ok := vector32(dst); ok {
+		vec.maximumGradTo(d, as32(gout), as32(src), m)
+		return
+	}
 	for q := range m.g * m.c {
 		d, s, g := dst[q*m.plane():][:m.plane()], src[q*m.plane():][:m.plane()], gout[q*m.plane():][:m.plane()]
 		for o := range m.h * m.w {

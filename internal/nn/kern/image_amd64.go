@@ -174,3 +174,56 @@ func vectorAverageTo(dst, src []float32, m maps, transposed bool) {
 	}
 	clearUpper()
 }
+
+// largest returns the largest value of a window of the plane at p, lane by lane.
+// Where the processor's maximum has to choose among equals it takes its second
+// operand, and Go's x.Max(y) passes x as the first: the earlier pixel stays.
+func largest(p unsafe.Pointer, w window, width int) vector {
+	at := (w.y0*width + w.x0) * vectorBytes
+	top := load(p, at)
+	for v := w.y0; v < w.y1; v++ {
+		at = (v*width + w.x0) * vectorBytes
+		for u := w.x0; u < w.x1; u++ {
+			top = load(p, at).Max(top)
+			at += vectorBytes
+		}
+	}
+	return top
+}
+
+func vectorMaximumTo(dst, src []float32, m maps) {
+	d, s := pointer(dst[:m.size()]), pointer(src[:m.size()])
+	for q := range m.g * m.c {
+		plane := q * m.plane() * float32Bytes
+		for o := range m.h * m.w {
+			top := largest(unsafe.Add(s, plane), around(o%m.w, o/m.w, m), m.w)
+			at := plane + o*vectorBytes
+			store(load(d, at).Add(top), d, at)
+		}
+	}
+	clearUpper()
+}
+
+// vectorMaximumGradTo gives a gradient to the first pixel that has the window's
+// largest value; from then on nothing of it is left.
+func vectorMaximumGradTo(dst, gout, src []float32, m maps) {
+	d, g, s := pointer(dst[:m.size()]), pointer(gout[:m.size()]), pointer(src[:m.size()])
+	for q := range m.g * m.c {
+		plane := q * m.plane() * float32Bytes
+		for o := range m.h * m.w {
+			w := around(o%m.w, o/m.w, m)
+			top := largest(unsafe.Add(s, plane), w, m.w)
+			left := load(g, plane+o*vectorBytes)
+			for v := w.y0; v < w.y1; v++ {
+				at := plane + (v*m.w+w.x0)*vectorBytes
+				for u := w.x0; u < w.x1; u++ {
+					x := load(s, at)
+					store(load(d, at).Add(left.Masked(x.Equal(top))), d, at)
+					left = left.Masked(x.NotEqual(top))
+					at += vectorBytes
+				}
+			}
+		}
+	}
+	clearUpper()
+}

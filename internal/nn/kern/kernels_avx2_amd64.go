@@ -609,3 +609,56 @@ func vectorAverageToAVX2(dst, src []float32, m maps, transposed bool) {
 	}
 	clearUpperAVX2()
 }
+
+// largestAVX2 returns the largest value of a window of the plane at p, lane by lane.
+// Where the processor's maximum has to choose among equals it takes its second
+// operand, and Go's x.Max(y) passes x as the first: the earlier pixel stays.
+func largestAVX2(p unsafe.Pointer, w window, width int) vectorAVX2 {
+	at := (w.y0*width + w.x0) * vectorBytes
+	top := loadAVX2(p, at)
+	for v := w.y0; v < w.y1; v++ {
+		at = (v*width + w.x0) * vectorBytes
+		for u := w.x0; u < w.x1; u++ {
+			top = loadAVX2(p, at).Max(top)
+			at += vectorBytes
+		}
+	}
+	return top
+}
+
+func vectorMaximumToAVX2(dst, src []float32, m maps) {
+	d, s := pointer(dst[:m.size()]), pointer(src[:m.size()])
+	for q := range m.g * m.c {
+		plane := q * m.plane() * float32Bytes
+		for o := range m.h * m.w {
+			top := largestAVX2(unsafe.Add(s, plane), around(o%m.w, o/m.w, m), m.w)
+			at := plane + o*vectorBytes
+			storeAVX2(loadAVX2(d, at).Add(top), d, at)
+		}
+	}
+	clearUpperAVX2()
+}
+
+// vectorMaximumGradToAVX2 gives a gradient to the first pixel that has the window's
+// largestAVX2 value; from then on nothing of it is left.
+func vectorMaximumGradToAVX2(dst, gout, src []float32, m maps) {
+	d, g, s := pointer(dst[:m.size()]), pointer(gout[:m.size()]), pointer(src[:m.size()])
+	for q := range m.g * m.c {
+		plane := q * m.plane() * float32Bytes
+		for o := range m.h * m.w {
+			w := around(o%m.w, o/m.w, m)
+			top := largestAVX2(unsafe.Add(s, plane), w, m.w)
+			left := loadAVX2(g, plane+o*vectorBytes)
+			for v := w.y0; v < w.y1; v++ {
+				at := plane + (v*m.w+w.x0)*vectorBytes
+				for u := w.x0; u < w.x1; u++ {
+					x := loadAVX2(s, at)
+					storeAVX2(loadAVX2(d, at).Add(left.Masked(x.Equal(top))), d, at)
+					left = left.Masked(x.NotEqual(top))
+					at += vectorBytes
+				}
+			}
+		}
+	}
+	clearUpperAVX2()
+}

@@ -39,6 +39,8 @@ type vectorKernels struct {
 	standardizeMapsTo     func(dst, scale, src []float32, m maps, eps float32)
 	standardizeMapsGradTo func(dst, gout, hat, scale []float32, m maps)
 	averageTo             func(dst, src []float32, m maps, transposed bool)
+	maximumTo             func(dst, src []float32, m maps)
+	maximumGradTo         func(dst, gout, src []float32, m maps)
 
 	depthTo           func(dst, padded, weights []float32, d depth)
 	depthFilterGradTo func(dst, padded, gout []float32, d depth)
