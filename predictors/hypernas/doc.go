@@ -74,8 +74,8 @@
 // # What the paper leaves open, and how it is settled here
 //
 // Each of these is an option where it is a matter of taste. The ablation of
-// docs/hypernas.md (plans/hypernas-ablation.yaml) takes them one at a time; only the
-// first makes a difference there.
+// docs/hypernas.md (plans/hypernas-ablation.yaml) takes them one at a time; the first
+// and the number of networks make a difference there, and so does a q of 2 and more.
 //
 //   - Dead operations, on no path from input to output free of none, are removed.
 //   - Layer normalization after each graph layer, and self loops. E and E' are

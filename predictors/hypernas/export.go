@@ -4,10 +4,12 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -36,22 +38,29 @@ func checkExport(o *options) error {
 	return nil
 }
 
-// makeExport makes the folder that export writes to, one for each trial. A fit
-// calls it first, so that no training is lost on a folder that can be none.
-func makeExport(of string, seed uint64) (folder string, err error) {
-	folder = filepath.Join(of, fmt.Sprintf("seed-%016x", seed))
-	if err = os.MkdirAll(of, 0o777); err == nil {
-		err = os.Mkdir(folder, 0o777)
+// makeExport makes the folder that export writes to: one for each trial, named by
+// what the trial learns from, so that it writes over nothing but what the same
+// trial has written. A fit calls it first, so that no training is lost on a folder
+// that can be none.
+func makeExport(of string, t *plugins.Training) (folder string, err error) {
+	h := sha256.New()
+	fmt.Fprintln(h, t.Seed)
+	for _, name := range slices.Sorted(maps.Keys(t.Options)) {
+		fmt.Fprintf(h, "%q=%q\n", name, t.Options[name])
 	}
-	if err != nil {
+	// Labels are of a space, and in an order of the split's.
+	_ = binary.Write(h, binary.LittleEndian, t.Labels) // a hash takes everything
+	folder = filepath.Join(of, fmt.Sprintf("%d-labels-%x", len(t.Labels), h.Sum(nil)[:6]))
+	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return "", fmt.Errorf("%w: export makes a folder for each trial: %w", plugins.ErrOption, err)
 	}
 	return folder, nil
 }
 
 // export writes, for each of the architectures, whose longest has so many cells,
-// the weights that m's hypernetwork generates for it to the folder: a file for numpy.load each, by
-// the architecture's place among the labelled ones. Arrays are called
+// the weights that m's hypernetwork generates for it to the folder: a file for
+// numpy.load each, by the architecture's place among the labelled ones as the
+// predictor has them. Arrays are called
 // cellI.nodeJ.FORM.NAME, of the shapes that [kern.Form]'s operations give them;
 // stem.weight [C, channels of the images, 3, 3], classifier.weights [C, classes]
 // and classifier.bias are those of all architectures. Beside them stands

@@ -88,7 +88,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 	}
 	folder := ""
 	if o.Export != "" && set != nil {
-		if folder, err = makeExport(o.Export, t.Seed); err != nil {
+		if folder, err = makeExport(o.Export, t); err != nil {
 			return nil, err
 		}
 		defer os.Remove(folder) // which it won't unless it is empty
@@ -104,6 +104,7 @@ func (p *Predictor) fit(ctx context.Context, t *plugins.Training) (warnings []st
 		if err := e.members[0].export(ctx, folder, nodes, &p.vocabulary, e.networks, e.cells); err != nil {
 			return nil, err
 		}
+		t.Log.Info("hypernas: exported weights", "folder", folder, "architectures", len(e.networks))
 	}
 	p.ensemble = e
 	return warnings, nil

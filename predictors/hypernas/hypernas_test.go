@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -101,7 +102,7 @@ func TestMistakes(t *testing.T) {
 	if _, err := hypernas.New().Predict(t.Context(), &training.Batch); !errors.Is(err, plugins.ErrNotFitted) {
 		t.Errorf("before Fit: got %v, want ErrNotFitted", err)
 	}
-	for _, silent := range []map[string]string{{"loss": "sum", "q": "2"}, {"hypernetwork": "false", "aux_pool": "64"}} {
+	for _, silent := range []map[string]string{{"loss": "sum", "q": "2"}, {"hypernetwork": "false", "aux_pool": "64"}, {"batch": "4", "target_batch": "5"}} {
 		training.Options = silent
 		if _, err := hypernas.New().Fit(t.Context(), training); !errors.Is(err, plugins.ErrOption) {
 			t.Errorf("%v: got %v, want ErrOption", silent, err)
@@ -170,9 +171,19 @@ func TestVersion(t *testing.T) {
 	}
 }
 
+// only returns the only folder in folder.
+func only(t *testing.T, folder string) string {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("%d folders in %s (%v), want one", len(entries), folder, err)
+	}
+	return filepath.Join(folder, entries[0].Name())
+}
+
 // TestExport: a folder of archives for numpy.load, one for each labelled
-// architecture, and the same predictions as without; what it can't do is refused
-// before the fit, or before anything is overwritten.
+// architecture, in a folder for each trial, and the same predictions as without; what
+// it can't do is refused before the fit.
 func TestExport(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "weights")
 	fit := func(options map[string]string) ([]float64, error) {
@@ -193,11 +204,12 @@ func TestExport(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %v (%v), want the predictions without an export, %v", got, err, want)
 	}
+	trial := only(t, folder)
 	for i, shapes := range []map[string]string{
 		{"cell0.node1.conv.weight": "(4, 4, 3, 3,)", "stem.weight": "(4, 4, 3, 3,)", "classifier.weights": "(4, 10,)", "classifier.bias": "(10,)"},
 		{"cell0.node1.conv.weight": "(4, 4, 1, 1,)", "cell0.node2.conv.weight": "(4, 4, 1, 1,)"},
 	} {
-		z, err := zip.OpenReader(filepath.Join(folder, "seed-0000000000000000", fmt.Sprintf("architecture-%04d.npz", i)))
+		z, err := zip.OpenReader(filepath.Join(trial, fmt.Sprintf("architecture-%04d.npz", i)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -223,12 +235,14 @@ func TestExport(t *testing.T) {
 		step := training.Batch.Networks[i].Sequence[0]
 		training.Batch.Networks[i].Sequence = slices.Repeat([]plugins.Step{step}, cells)
 	}
-	training.Options = map[string]string{"epochs": "1", "members": "1", "export": folder}
-	training.Seed = 1
-	if _, err := create().Fit(t.Context(), training); err != nil {
-		t.Fatal(err)
+	longer := filepath.Join(t.TempDir(), "longer")
+	training.Options = map[string]string{"epochs": "1", "members": "1", "export": longer}
+	for range 2 { // the same trial again writes the same again
+		if _, err := create().Fit(t.Context(), training); err != nil {
+			t.Fatal(err)
+		}
 	}
-	z, err := zip.OpenReader(filepath.Join(folder, "seed-0000000000000001", "architecture-0000.npz"))
+	z, err := zip.OpenReader(filepath.Join(only(t, longer), "architecture-0000.npz"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,8 +266,20 @@ func TestExport(t *testing.T) {
 		}
 	}
 
+	// Other seeds, labels and options are other trials.
+	for range 2 {
+		training.Seed++
+		training.Labels[0]++
+		if _, err := create().Fit(t.Context(), training); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if folders, err := os.ReadDir(longer); err != nil || len(folders) != 3 {
+		t.Errorf("three trials made %d folders (%v)", len(folders), err)
+	}
+
 	for name, options := range map[string]map[string]string{
-		"there already": {"export": folder}, "relative": {"export": "weights"}, "nothing to export": {"export": folder + "2", "hypernetwork": "false"},
+		"no folder": {"export": filepath.Join(trial, "architecture-0000.npz")}, "relative": {"export": "weights"}, "nothing to export": {"export": folder + "2", "hypernetwork": "false"},
 	} {
 		if _, err := fit(options); !errors.Is(err, plugins.ErrOption) {
 			t.Errorf("%s: got %v, want an option error", name, err)

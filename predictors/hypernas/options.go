@@ -37,7 +37,7 @@ type options struct {
 	TargetImages  int     `option:"target_images" doc:"auxiliary images in a step, a multiple of 16 (open)"`
 	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 (fetched by hypernas data get cifar10), or a folder of data_batch_*.bin in CIFAR-10's binary form, by its absolute path (paper, which has CIFAR-10)"`
 	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all, a multiple of target_images (open)"`
-	Export        string  `option:"export" doc:"folder, by its absolute path, in which each trial makes one, named by its seed, for the weights that the first network generates for the labelled architectures: files for numpy.load; none if empty (paper)"`
+	Export        string  `option:"export" doc:"folder, by its absolute path, in which each trial makes one (its log says which) for the weights that the first network generates for the labelled architectures; see docs/predictors.md; none if empty (paper)"`
 }
 
 // defaults returns the recipe.
@@ -68,7 +68,7 @@ func (o *options) check(given map[string]string) error {
 		feature.CheckRange("epochs", o.Epochs, 1, 1e6),
 		feature.CheckRange("batch", o.Batch, 1, 4096),
 		feature.CheckRange("members", o.Members, 1, 100),
-		feature.CheckRange("target_batch", o.TargetBatch, 1, 1024),
+		feature.CheckRange("target_batch", o.TargetBatch, 1, mostTargets(given, o.Batch)),
 		feature.CheckRange("target_cells", o.TargetCells, 1, 1024),
 		feature.CheckRange("target_width", o.TargetWidth, 1, 64),
 		checkMultiple("target_images", o.TargetImages, 16, 1024, 16),
@@ -99,6 +99,16 @@ type silence struct {
 	value   string
 	inForce bool
 	options []string
+}
+
+// mostTargets is the most that a user can give as target_batch: not more than
+// there are in a batch.
+func mostTargets(given map[string]string, batch int) int {
+	const most = 1024
+	if _, ok := given["target_batch"]; ok {
+		return min(most, batch)
+	}
+	return most
 }
 
 // checkSilence returns an error wrapping plugins.ErrOption if a given option says

@@ -19,31 +19,32 @@ import (
 // change.
 const PlusVersion = 3
 
-// plusOptions are what a user of hypernas-plus may choose. All defaults are ours,
-// the paper's parts are options of a judge.
+// plusOptions are what a user of hypernas-plus may choose. Their texts end with
+// where the default comes from: the paper; ours, after a prototype's measurements;
+// or ours by the ablation of docs/hypernas.md or on tuning splits.
 type plusOptions struct {
-	Label         string  `option:"label" doc:"transform of the labels before the fit; warp learns it" choices:"warp,rank-gauss,z-score"`
-	Head          string  `option:"head" doc:"what makes a value of that: the process with the forest; the judges' encoders trained on, on the labels, as hypernas is; or the loss alone, without labels (the paper's HyperNAS-H)" choices:"process,network,loss"`
-	Embedding     bool    `option:"embedding" doc:"add what encoders say that were pretrained without labels"`
-	Forest        bool    `option:"forest" doc:"mix a random forest in, by cross-validation"`
-	Members       int     `option:"members" doc:"encoders pretrained to predict costs and counts, whose embeddings stand side by side"`
-	Judges        int     `option:"judges" doc:"encoders pretrained with a hypernetwork, which judge architectures by the loss that they have with generated weights"`
-	Use           string  `option:"use" doc:"what is taken of a judge: its embedding, the loss and what it predicts of it, both" choices:"both,embedding,losses"`
-	Global        string  `option:"global" doc:"what the nodes of a cell learn of the cells before it, in a judge" choices:"on,positional,off"`
-	Shuffled      bool    `option:"shuffled" doc:"a control: a judge learns to predict the losses of other architectures"`
-	Width         int     `option:"width" doc:"width of an encoder"`
-	Layers        int     `option:"layers" doc:"graph layers of an encoder"`
-	Steps         int     `option:"steps" doc:"steps of an encoder's pretraining"`
-	JudgeSteps    int     `option:"judge_steps" doc:"steps of a judge's pretraining"`
-	Batch         int     `option:"batch" doc:"architectures in a step"`
-	TargetBatch   int     `option:"target_batch" doc:"architectures of a judge's step whose target network is evaluated"`
-	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 (fetched by hypernas data get cifar10), or a folder of data_batch_*.bin in CIFAR-10's binary form, by its absolute path"`
-	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all, a multiple of 32"`
-	JudgeImages   int     `option:"judge_images" doc:"auxiliary images, of those, on which an architecture's loss is taken, a multiple of 16"`
-	Rate          float64 `option:"rate" doc:"highest learning rate of the pretraining's one cycle"`
-	Decay         float64 `option:"decay" doc:"weight decay of AdamW in pretraining"`
-	Trees         int     `option:"trees" doc:"trees of the forest"`
-	Iterations    int     `option:"iterations" doc:"L-BFGS iterations of the Gaussian process, at most"`
+	Label         string  `option:"label" doc:"transform of the labels before the fit; warp learns it (ours; prototype)" choices:"warp,rank-gauss,z-score"`
+	Head          string  `option:"head" doc:"what makes a value of that: the process with the forest; the judges' encoders trained on, on the labels, as hypernas is; or the loss alone, without labels (the paper's HyperNAS-H) (ours)" choices:"process,network,loss"`
+	Embedding     bool    `option:"embedding" doc:"add what encoders say that were pretrained without labels (ours; by ablation)"`
+	Forest        bool    `option:"forest" doc:"mix a random forest in, by cross-validation (ours; by ablation)"`
+	Members       int     `option:"members" doc:"encoders pretrained to predict costs and counts, whose embeddings stand side by side (ours; prototype)"`
+	Judges        int     `option:"judges" doc:"encoders pretrained with a hypernetwork, which judge architectures by the loss that they have with generated weights (ours, with the paper's hypernetwork; by ablation)"`
+	Use           string  `option:"use" doc:"what is taken of a judge: its embedding, the loss and what it predicts of it, both (ours; on tuning splits)" choices:"both,embedding,losses"`
+	Global        string  `option:"global" doc:"what the nodes of a cell learn of the cells before it, in a judge (paper)" choices:"on,positional,off"`
+	Shuffled      bool    `option:"shuffled" doc:"a control: a judge learns to predict the losses of other architectures (ours; off)"`
+	Width         int     `option:"width" doc:"width of an encoder (ours; prototype)"`
+	Layers        int     `option:"layers" doc:"graph layers of an encoder (paper)"`
+	Steps         int     `option:"steps" doc:"steps of an encoder's pretraining (ours; prototype)"`
+	JudgeSteps    int     `option:"judge_steps" doc:"steps of a judge's pretraining (ours; prototype)"`
+	Batch         int     `option:"batch" doc:"architectures in a step (ours; prototype)"`
+	TargetBatch   int     `option:"target_batch" doc:"architectures of a judge's step whose target network is evaluated (ours; prototype)"`
+	Auxiliary     string  `option:"aux" doc:"auxiliary images: generated, cifar10 (fetched by hypernas data get cifar10), or a folder of data_batch_*.bin in CIFAR-10's binary form, by its absolute path (paper, which has CIFAR-10; by ablation)"`
+	AuxiliaryPool int     `option:"aux_pool" doc:"auxiliary images in all, a multiple of 32 (ours)"`
+	JudgeImages   int     `option:"judge_images" doc:"auxiliary images, of those, on which an architecture's loss is taken, a multiple of 16 (ours)"`
+	Rate          float64 `option:"rate" doc:"highest learning rate of the pretraining's one cycle (ours; prototype)"`
+	Decay         float64 `option:"decay" doc:"weight decay of AdamW in pretraining (ours; prototype)"`
+	Trees         int     `option:"trees" doc:"trees of the forest (ours; prototype)"`
+	Iterations    int     `option:"iterations" doc:"L-BFGS iterations of the Gaussian process, at most (ours; prototype)"`
 }
 
 // plusDefaults returns the recipe.
@@ -57,13 +58,14 @@ func plusDefaults() plusOptions {
 	}
 }
 
-// check returns an error wrapping plugins.ErrOption if a value makes no sense.
-func (o *plusOptions) check() error {
+// check returns an error wrapping plugins.ErrOption if a value makes no sense, or
+// one that was given.
+func (o *plusOptions) check(given map[string]string) error {
 	return cmp.Or(
 		feature.CheckRange("members", o.Members, 0, 32),
 		feature.CheckRange("judges", o.Judges, 0, 8),
 		feature.CheckRange("judge_steps", o.JudgeSteps, 1, 1e5),
-		feature.CheckRange("target_batch", o.TargetBatch, 2, 256),
+		feature.CheckRange("target_batch", o.TargetBatch, 2, max(min(256, mostTargets(given, o.Batch)), 2)),
 		checkAuxiliary(o.Auxiliary),
 		checkMultiple("aux_pool", o.AuxiliaryPool, 32, 1<<16, 32),
 		checkMultiple("judge_images", o.JudgeImages, 16, min(o.AuxiliaryPool, 1024), 16),
@@ -139,7 +141,7 @@ func readPlusOptions(given map[string]string) (plusOptions, error) {
 	if err := plugins.SetOptions(&o, given); err != nil {
 		return o, err
 	}
-	if err := o.check(); err != nil {
+	if err := o.check(given); err != nil {
 		return o, err
 	}
 	judges := []string{"use", "global", "shuffled", "judge_steps", "target_batch", "aux", "aux_pool", "judge_images"}

@@ -631,8 +631,12 @@ func pretraining(trials []*results.Record) string {
 	if len(keys) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("pretrained without labels on %d architectures, %d times, %s to %s s each; CPU seconds and memory of a trial hold the whole of it, fit seconds nothing.",
-		rows, len(keys), fixed(low, seconds(low)), fixed(high, seconds(high)))
+	times, took := "once", fixed(low, seconds(low))+" s"
+	if len(keys) > 1 {
+		times, took = fmt.Sprintf("%d times", len(keys)), fmt.Sprintf("%s to %s s each", fixed(low, seconds(low)), fixed(high, seconds(high)))
+	}
+	return fmt.Sprintf("pretrained without labels on %d architectures, %s, %s; CPU seconds and memory of a trial hold the whole of it, fit seconds nothing.",
+		rows, times, took)
 }
 
 // publishedNotes says where published figures come from and what they don't
