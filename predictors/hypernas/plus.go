@@ -244,6 +244,7 @@ func (p *Plus) fit(ctx context.Context, t *plugins.Training) (plugins.Fitted, er
 	if p.model, err = gp.Fit(ctx, config, rows, labels); err != nil {
 		return plugins.Fitted{}, err
 	}
+	t.Log.Info("hypernas-plus: fitted the process", "labels", len(p.model.Labels()), "groups", len(config.Dims))
 	if o.Forest {
 		err = p.addForest(ctx, t, config, raw, rows)
 	}
@@ -381,8 +382,10 @@ func (p *Plus) addForest(ctx context.Context, t *plugins.Training, config gp.Con
 		for i, row := range out {
 			process[row], forest[row] = held[i], leaves[i]
 		}
+		t.Log.Info("hypernas-plus: weighing process and forest", "fold", k+1, "of", folds)
 	}
 	p.weight = leastSquaresWeight(labels, process, forest)
+	t.Log.Info("hypernas-plus: weighed process and forest", "process", p.weight)
 	if p.weight == 1 {
 		return nil
 	}
