@@ -69,6 +69,7 @@ tables: build ## write the tables of README and docs again from the records besi
 	$(call insert,docs/predictors,docs/predictors.md,--over gp-warp)
 	$(call insert,docs/papers,docs/predictors.md,--over gp-warp)
 	$(call insert,docs/hypernas/rivals,docs/hypernas.md,--over gp-warp)
+	$(call insert,docs/hypernas/inductive,docs/hypernas.md,--over gp-warp)
 	$(call insert,docs/hypernas/nasbench201,docs/hypernas.md,--over gp-warp --baseline np)
 	$(call insert,docs/hypernas/nasbench101,docs/hypernas.md,--over gp-warp)
 	$(call insert,docs/hypernas/ablation,docs/hypernas.md,--over hypernas:members=1)
