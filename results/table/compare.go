@@ -587,9 +587,11 @@ func notes(g *Group) []string {
 			if cell.Failed > 0 {
 				add("%s, %d labels: %s: %s.", row.Name, cell.Budget, cell.lacks("trials"), reasons(row.trials(cell.Budget)))
 			}
-			for _, m := range []struct{ key, title string }{{kendallTau, "Kendall tau"}, {top5, "top-5 % accuracy"}} {
+			for _, m := range []struct{ key, title, why string }{
+				{kendallTau, "Kendall tau", ": all predictions, or all targets, are equal"}, {top5, "top-5 % accuracy", ""},
+			} {
 				if s := cell.Metrics[m.key]; s.Undefined > 0 {
-					add("%s, %d labels: %s is undefined in %d of %d trials.", row.Name, cell.Budget, m.title, s.Undefined, s.Trials)
+					add("%s, %d labels: %s is undefined in %d of %d trials%s.", row.Name, cell.Budget, m.title, s.Undefined, s.Trials, m.why)
 				}
 			}
 		}
