@@ -3,13 +3,11 @@ package darts
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
-	"runtime"
-	"sync"
 
 	"github.com/hypernas/hypernas/internal/onnx"
+	"github.com/hypernas/hypernas/internal/parallel"
 )
 
 // Where a genotype stands in x_cat, the surrogate's row of categories: the
@@ -128,25 +126,14 @@ const blockRows = 512
 func (s *surrogate) values(ctx context.Context, genotypes []Genotype, epoch int) ([]float64, error) {
 	values := make([]float64, len(genotypes))
 	blocks := (len(genotypes) + blockRows - 1) / blockRows
-	errs := make([]error, blocks)
-	next := make(chan int)
-	var workers sync.WaitGroup
-	for range min(blocks, runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for b := range next {
-				lo, hi := b*blockRows, min((b+1)*blockRows, len(genotypes))
-				if errs[b] = ctx.Err(); errs[b] == nil {
-					errs[b] = s.blockTo(values[lo:hi], genotypes[lo:hi], epoch)
-				}
-			}
-		})
-	}
-	for b := range blocks {
-		next <- b
-	}
-	close(next)
-	workers.Wait()
-	if err := errors.Join(errs...); err != nil {
+	err := parallel.Each(blocks, func(_, b int) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		lo, hi := b*blockRows, min((b+1)*blockRows, len(genotypes))
+		return s.blockTo(values[lo:hi], genotypes[lo:hi], epoch)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("surrogate.onnx: %w", err)
 	}
 	return values, nil
