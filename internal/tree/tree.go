@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/hypernas/hypernas/internal/parallel"
 )
 
 // node is one node of a tree. The children of an inner node stand side by
@@ -56,7 +58,8 @@ func (e *ensemble) PredictTo(dst []float64, x *mat.Dense) {
 	if len(dst) != rows || cols != e.cols {
 		panic("tree: shapes of destination and matrix do not fit the ensemble")
 	}
-	for lo := 0; lo < rows; lo += together {
+	_ = parallel.Each((rows+together-1)/together, func(_, block int) error {
+		lo := block * together
 		hi := min(lo+together, rows)
 		clear(dst[lo:hi])
 		for _, t := range e.trees {
@@ -67,7 +70,8 @@ func (e *ensemble) PredictTo(dst []float64, x *mat.Dense) {
 		for i := lo; i < hi; i++ {
 			dst[i] = e.base + e.scale*dst[i]
 		}
-	}
+		return nil
+	})
 }
 
 // codes is a design matrix by columns, each value given by its place among the

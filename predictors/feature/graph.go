@@ -22,7 +22,7 @@ func Join(v *plugins.Vocabulary, n *plugins.Network, prune bool) Graph {
 	}
 	steps := Joined(n)
 	one := n.Join(v, steps)
-	g := Graph{Edges: one.Edges}
+	g := Graph{Edges: one.Edges, Nodes: make([]plugins.Node, 0, len(one.Ops)), Steps: make([]plugins.Step, 0, len(one.Ops))}
 	for i, op := range one.Ops {
 		g.Nodes = append(g.Nodes, plugins.Node{Op: op, Attrs: one.Attrs[i]})
 		g.Steps = append(g.Steps, steps[one.Steps[i]])

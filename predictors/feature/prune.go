@@ -21,7 +21,10 @@ func Live(v *plugins.Vocabulary, c *plugins.Cell) []bool {
 func Prune(v *plugins.Vocabulary, c *plugins.Cell) plugins.Cell {
 	live := Live(v, c)
 	at := make([]int, len(c.Nodes))
-	pruned := plugins.Cell{Role: c.Role, Fixed: c.Fixed}
+	pruned := plugins.Cell{
+		Role: c.Role, Fixed: c.Fixed,
+		Nodes: make([]plugins.Node, 0, len(c.Nodes)), Edges: make([]plugins.Edge, 0, len(c.Edges)),
+	}
 	for i, node := range c.Nodes {
 		kind := v.Ops[node.Op].Kind
 		if !live[i] && kind != plugins.KindInput && kind != plugins.KindOutput {
@@ -45,6 +48,14 @@ func graph(v *plugins.Vocabulary, c *plugins.Cell) dag.Graph {
 	for i, node := range c.Nodes {
 		op := v.Ops[node.Op]
 		g[i] = dag.Node{Kind: kind(op.Kind), Label: op.Name}
+	}
+	in := make([]int, len(c.Nodes)) // how many edges lead to each
+	for _, e := range c.Edges {
+		in[e.To]++
+	}
+	from := make([]int, len(c.Edges))
+	for i, n := range in {
+		g[i].In, from = from[:0:n], from[n:]
 	}
 	for _, e := range c.Edges {
 		g[e.To].In = append(g[e.To].In, e.From)

@@ -376,11 +376,15 @@ func (e *embedder) rows(ctx context.Context, b *plugins.Batch) (embeddings [][]f
 // raw is rows before scaling.
 func (e *embedder) raw(ctx context.Context, b *plugins.Batch) (embedding, losses []float64, err error) {
 	examples := make([]example, b.Len())
-	for i := range examples {
+	err = parallel.Each(len(examples), func(_, i int) error {
 		examples[i].readBy(e.joiners, &b.Networks[i])
 		if len(e.judges) > 0 {
 			examples[i].judged(e.judges[0], &b.Networks[i])
 		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, nil, err
 	}
 	return e.values(ctx, examples)
 }

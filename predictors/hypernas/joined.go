@@ -3,6 +3,7 @@ package hypernas
 import (
 	"encoding/binary"
 	"math"
+	"sync"
 
 	"github.com/hypernas/hypernas/plugins"
 	"github.com/hypernas/hypernas/predictors/feature"
@@ -23,10 +24,12 @@ import (
 type joiner struct {
 	vocabulary plugins.Vocabulary
 	apart      bool
-	nodes      *feature.Nodes   // nil where nodes are blocks
-	blocks     feature.Scaling  // of what describes a block
-	longest    int              // how many parts a network of the pool has, at most
-	parts      map[string]*part // that were read, by their contents
+	nodes      *feature.Nodes  // nil where nodes are blocks
+	blocks     feature.Scaling // of what describes a block
+	longest    int             // how many parts a network of the pool has, at most
+
+	mutex sync.Mutex       // of parts
+	parts map[string]*part // that were read, by their contents
 }
 
 // graph is an architecture as the pretrained encoder reads it: parts, which it
@@ -96,7 +99,7 @@ func (j *joiner) dim() int {
 	return max(j.blocks.Dim(), 1) // a graph needs a column, though nothing varies
 }
 
-// read returns n as graphs.
+// read returns n as graphs. It may be called by several goroutines at once.
 func (j *joiner) read(n *plugins.Network) graph {
 	switch {
 	case j.nodes == nil:
@@ -142,7 +145,8 @@ func (j *joiner) encode(g *feature.Graph) *part {
 	return j.same(p)
 }
 
-// same returns the part with the contents of p that was read first.
+// same returns the part with the contents of p that was read first. It may be
+// called by several goroutines at once.
 func (j *joiner) same(p *part) *part {
 	key := make([]byte, 0, 4*len(p.nodes)+8*len(p.edges)+8)
 	key = binary.LittleEndian.AppendUint64(key, uint64(p.count))
@@ -153,6 +157,8 @@ func (j *joiner) same(p *part) *part {
 		key = binary.LittleEndian.AppendUint32(key, uint32(e.From))
 		key = binary.LittleEndian.AppendUint32(key, uint32(e.To))
 	}
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
 	if known := j.parts[string(key)]; known != nil {
 		return known
 	}
