@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -42,26 +43,44 @@ func TestPredictorOfREADME(t *testing.T) {
 	}
 }
 
-// TestTableOfREADME checks that the README's table is the one that its records
-// give.
-func TestTableOfREADME(t *testing.T) {
+// TestTablesOfDocs checks that the tables of README and docs are those that the
+// records beside them give, with the options that the Makefile names, and that each
+// folder of records holds together.
+func TestTablesOfDocs(t *testing.T) {
 	root := filepath.Join("..", "..")
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(readme), "<!-- table: written by `make tables` from the records in docs/quick -->\n")
-	got, _, closed := strings.Cut(rest, "<!-- end of table -->")
-	if !found || !closed {
-		t.Fatal("README.md has no place for its table")
+	inserts := regexp.MustCompile(`\$\(call insert,([^,)]+),([^,)]+)(?:,([^)]*))?\)`).FindAllStringSubmatch(string(makefile), -1)
+	if len(inserts) == 0 {
+		t.Fatal("the Makefile inserts no tables")
 	}
-	var stdout, stderr bytes.Buffer
-	args := []string{"table", filepath.Join(root, "docs", "quick"), "--format", "markdown"}
-	if code := run(t.Context(), args, strings.NewReader(""), &stdout, &stderr); code != exitOK {
-		t.Fatalf("exit code %d: %s", code, stderr.String())
-	}
-	if want := stdout.String(); got != want {
-		t.Errorf("the README's table is not that of docs/quick; `make tables` writes it. Got\n%s\nwant\n%s", got, want)
+	for _, insert := range inserts {
+		records, page, options := insert[1], insert[2], strings.Fields(insert[3])
+		t.Run(records, func(t *testing.T) {
+			text, err := os.ReadFile(filepath.Join(root, page))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, rest, found := strings.Cut(string(text), "<!-- table: written by `make tables` from the records in "+records+" -->\n")
+			got, _, closed := strings.Cut(rest, "<!-- end of table -->")
+			if !found || !closed {
+				t.Fatalf("%s has no place for the table", page)
+			}
+			dir := filepath.Join(root, records)
+			var stdout, stderr bytes.Buffer
+			if code := run(t.Context(), append([]string{"table", dir, "--format", "markdown"}, options...), strings.NewReader(""), &stdout, &stderr); code != exitOK {
+				t.Fatalf("exit code %d: %s", code, stderr.String())
+			}
+			if want := stdout.String(); got != want {
+				t.Errorf("the table in %s is not that of the records; `make tables` writes it. Got\n%s\nwant\n%s", page, got, want)
+			}
+			stdout.Reset()
+			if code := run(t.Context(), []string{"verify", "--allow-unchecked", dir}, strings.NewReader(""), &stdout, &stderr); code != exitOK {
+				t.Errorf("exit code %d: %s%s", code, stdout.String(), stderr.String())
+			}
+		})
 	}
 }
 
