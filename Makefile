@@ -74,6 +74,7 @@ tables: build ## write the tables of README and docs again from the records besi
 	$(call insert,docs/hypernas/nasbench101,docs/hypernas.md,--over gp-warp)
 	$(call insert,docs/hypernas/clean,docs/hypernas.md,--over gp-warp)
 	$(call insert,docs/hypernas/ablation,docs/hypernas.md,--over hypernas:members=1)
+	$(call insert,docs/hypernas/parts,docs/hypernas.md,--over hypernas:members=1)
 	$(call insert,docs/hypernas/ablation-plus,docs/hypernas.md,--over hypernas-plus)
 	$(call insert,docs/hypernas/parts-plus,docs/hypernas.md,--over hypernas-plus)
 
