@@ -80,6 +80,8 @@
 //   - Dead operations, on no path from input to output free of none, are removed.
 //   - Layer normalization after each graph layer, and self loops. E and E' are
 //     divided by their rows' sums.
+//   - What global encoding adds is not scaled. Behind normalization it then outweighs
+//     a cell's own features in long chains, without it fades: docs/hypernas.md.
 //   - Pooling is the sum over nodes, divided by 4, not the mean.
 //   - The layers have biases.
 //   - The regressor has one hidden layer of 64 and dropout .1. Labels are
