@@ -13,14 +13,16 @@ type Graph struct {
 // Join returns the searched cells of n joined to one graph; see
 // [plugins.Network.Join]. With prune, dead operations are removed first.
 func Join(v *plugins.Vocabulary, n *plugins.Network, prune bool) Graph {
+	steps := Joined(n)
 	if prune {
 		pruned := plugins.Network{Cells: make([]plugins.Cell, len(n.Cells)), Sequence: n.Sequence}
-		for i := range n.Cells {
-			pruned.Cells[i] = Prune(v, &n.Cells[i])
+		for _, s := range steps {
+			if pruned.Cells[s.Cell].Nodes == nil {
+				pruned.Cells[s.Cell] = Prune(v, &n.Cells[s.Cell])
+			}
 		}
 		n = &pruned
 	}
-	steps := Joined(n)
 	one := n.Join(v, steps)
 	g := Graph{Edges: one.Edges, Nodes: make([]plugins.Node, 0, len(one.Ops)), Steps: make([]plugins.Step, 0, len(one.Ops))}
 	for i, op := range one.Ops {

@@ -50,11 +50,10 @@ type fingerprint [16]byte
 
 // fingerprint returns the fingerprint of n: of its cells in order, and their steps.
 func (n *network) fingerprint() (f fingerprint) {
-	h := sha256.New()
+	data := make([]byte, 0, 1<<10)
 	put := func(values ...int) {
-		var word [8]byte
 		for _, x := range values {
-			h.Write(binary.LittleEndian.AppendUint64(word[:0], uint64(x)))
+			data = binary.LittleEndian.AppendUint64(data, uint64(x))
 		}
 	}
 	numbers := func(values []float64) {
@@ -75,7 +74,8 @@ func (n *network) fingerprint() (f fingerprint) {
 			put(e.From, e.To)
 		}
 	}
-	copy(f[:], h.Sum(nil))
+	digest := sha256.Sum256(data)
+	copy(f[:], digest[:])
 	return f
 }
 
