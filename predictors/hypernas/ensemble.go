@@ -50,7 +50,7 @@ func (e *ensemble) train(ctx context.Context, m *model[float32], k, of int, seed
 		Adam: fuse.AdamOptions{Decay: o.Decay, Clip: clip}, Rate: fit.OneCycle(o.Rate, warmup),
 		Log: func(epoch int, loss float64) {
 			if epoch%max(o.Epochs/10, 1) == 0 {
-				log.Info("hypernas: training", "member", k+1, "of", of, "epoch", epoch, "epochs", o.Epochs, "loss", loss)
+				log.Info("hypernas: training", "member", k+1, "of", of, "epoch", epoch, "epochs", o.Epochs, "loss", float32(loss))
 			}
 		},
 	}, rand.New(rand.NewPCG(seed, orderStream+uint64(k)<<32)))

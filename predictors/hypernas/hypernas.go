@@ -38,7 +38,8 @@ func (*Predictor) Describe(context.Context) (plugins.Description, error) {
 		Notes: []string{
 			"the paper's code is unreleased: encoder, global encoding, hypernetwork and adaptive loss as the paper gives them",
 			"ours: dead operations removed, layer normalization, self loops, three networks averaged (members=1 for one)",
-			"open in the paper: sum pooling, the regressor, AdamW with one cycle, 300 epochs; options say where each default comes from",
+			"open in the paper: sum pooling, the regressor, AdamW with one cycle, 300 epochs; options say where each default comes from, by ablation those that docs/hypernas.md shows",
+			"the paper's variants: HyperNAS-P is hypernetwork=false, HyperNAS-H is hypernas-plus:head=loss",
 			"auxiliary images are the project's generated training images, or those that aux names; target networks have 4 channels on 8 x 8 pixels",
 		},
 		Options:        plugins.DescribeOptions(defaults()),

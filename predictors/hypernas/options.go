@@ -26,7 +26,7 @@ type options struct {
 	Layers        int     `option:"layers" doc:"number of graph layers (paper)"`
 	Hidden        int     `option:"hidden" doc:"width of the regressor's and the hypernetwork's hidden layers (open)"`
 	Dropout       float64 `option:"dropout" doc:"probability of dropout in the regressor (open)"`
-	Epochs        int     `option:"epochs" doc:"passes over the training set (open; by ablation)"`
+	Epochs        int     `option:"epochs" doc:"passes over the training set (open; on tuning splits)"`
 	Batch         int     `option:"batch" doc:"architectures in a training step (open)"`
 	Rate          float64 `option:"rate" doc:"highest learning rate of the one-cycle schedule (open)"`
 	Decay         float64 `option:"decay" doc:"weight decay of AdamW (open)"`

@@ -179,7 +179,7 @@ func pretrainOn(ctx context.Context, m fit.Model[example], o *plusOptions, steps
 		Epochs: 1, Batch: batch, Rate: fit.OneCycle(o.Rate, warmup), Adam: fuse.AdamOptions{Decay: o.Decay, Clip: clip},
 		LogStep: func(step, steps int, loss float64) {
 			if step%max(steps/10, 1) == 0 {
-				log.Info("hypernas-plus: pretraining", "step", step, "steps", steps, "loss", loss)
+				log.Info("hypernas-plus: pretraining", "step", step, "steps", steps, "loss", float32(loss))
 			}
 		},
 	}, rng)
