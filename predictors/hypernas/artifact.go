@@ -133,7 +133,7 @@ func newEmbedder(o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set
 // number learn all targets, the others the costs alone.
 func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *plugins.Batch, set *auxiliary, seed uint64, log *slog.Logger) (*embedder, error) {
 	e := newEmbedder(o, v, pool, set)
-	from, err := newSample(ctx, v, e.joiners, pool)
+	from, err := newSample(ctx, v, pool)
 	if err != nil {
 		return nil, err
 	}
@@ -159,10 +159,8 @@ func pretrain(ctx context.Context, o *plusOptions, v *plugins.Vocabulary, pool *
 		}
 		e.judges = append(e.judges, j)
 	}
-	for i := range from.examples {
-		if len(e.judges) > 0 { // all judges read alike
-			from.examples[i].judged(e.judges[0], &some.Networks[i])
-		}
+	if err := e.read(ctx, from.examples, &some); err != nil {
+		return nil, err
 	}
 	for k := range o.Members {
 		rng := rand.New(rand.NewPCG(seed, structuralStream+uint64(k)<<32))
@@ -376,17 +374,22 @@ func (e *embedder) rows(ctx context.Context, b *plugins.Batch) (embeddings [][]f
 // raw is rows before scaling.
 func (e *embedder) raw(ctx context.Context, b *plugins.Batch) (embedding, losses []float64, err error) {
 	examples := make([]example, b.Len())
-	err = parallel.Each(len(examples), func(_, i int) error {
+	if err := e.read(ctx, examples, b); err != nil {
+		return nil, nil, err
+	}
+	return e.values(ctx, examples)
+}
+
+// read sets, in examples, what encoders read of the rows of b, on as many
+// processors as the process has. It returns ctx's error soon after ctx is done.
+func (e *embedder) read(ctx context.Context, examples []example, b *plugins.Batch) error {
+	return parallel.Each(len(examples), func(_, i int) error {
 		examples[i].readBy(e.joiners, &b.Networks[i])
-		if len(e.judges) > 0 {
+		if len(e.judges) > 0 { // all judges read alike
 			examples[i].judged(e.judges[0], &b.Networks[i])
 		}
 		return ctx.Err()
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return e.values(ctx, examples)
 }
 
 // scaled returns rows of so many columns under a scaling.

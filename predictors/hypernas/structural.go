@@ -37,11 +37,12 @@ type sample struct {
 	costs    int // how many of the targets are costs; they come first
 }
 
-// newSample reads a pool, which must follow v. The targets are costs (the
-// logarithms of the numbers that are known without training and the group of
+// newSample returns the first rows of a pool, which must follow v, as examples with
+// targets; [embedder.read] sets what encoders read of them. The targets are costs
+// (the logarithms of the numbers that are known without training and the group of
 // features of that name) and totals, or the statistics of paths where there are
 // none; see [feature.Groups].
-func newSample(ctx context.Context, v *plugins.Vocabulary, joiners []*joiner, pool *plugins.Batch) (*sample, error) {
+func newSample(ctx context.Context, v *plugins.Vocabulary, pool *plugins.Batch) (*sample, error) {
 	some := seen(pool)
 	groups, err := feature.NewGroups(ctx, v, &some)
 	if err != nil {
@@ -55,7 +56,6 @@ func newSample(ctx context.Context, v *plugins.Vocabulary, joiners []*joiner, po
 		if i%256 == 0 && ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		s.examples[i].readBy(joiners, &some.Networks[i])
 		groups.EncodeTo(features, &some.Networks[i], some.Row(i))
 		from := len(rows)
 		for _, x := range some.Row(i) {
